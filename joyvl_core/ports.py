@@ -1,0 +1,309 @@
+"""Every port in one place: what the core asks of models, voices, rooms and services.
+
+An adapter is one file, found through an entry point, and passes the port's conformance tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from joyvl_core.media import AudioChunk, Frame, Pcm, Picture, Rgb
+from joyvl_core.observation import Decision, Observation
+
+# --- models ---------------------------------------------------------------------------------
+
+
+class InteractionModel(Protocol):
+    """Decides, once a tick, whether to stay silent, speak or delegate."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, for the log."""
+        ...
+
+    async def step(self, observation: Observation) -> Decision:
+        """Answers one observation. Never called twice at once for a session."""
+        ...
+
+    async def aclose(self) -> None:
+        """Releases everything it holds. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a frame, between ticks, found.
+
+    Attributes:
+        wake: Something happened that deserves a tick now.
+        busy: Something moves or is being settled: look again soon.
+    """
+
+    wake: bool = False
+    busy: bool = False
+
+
+@runtime_checkable
+class FrameWatcher(Protocol):
+    """A model that looks at frames between ticks too."""
+
+    def look(self, frame: Frame) -> Look:
+        """Looks at one frame. Runs in a worker thread, one call at a time per session."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """Meaning of short texts as vectors."""
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Unit vectors, one a text. Blocks: call it in a thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateTask:
+    """A question for somebody else. `pictures` are the recent frames, oldest first; `digest` what is known."""
+
+    id: str
+    question: str
+    digest: str
+    pictures: tuple[Rgb, ...] = ()
+    language: str = "en"
+
+
+class Delegate(Protocol):
+    """Answers hard questions while the bot keeps watching."""
+
+    @property
+    def name(self) -> str:
+        """Who answers, for the log."""
+        ...
+
+    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> str:
+        """Answers in words, reporting progress on the way.
+
+        Raises:
+            JoyVLError: It cannot answer; `hint` says what to do.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Releases everything it holds. Idempotent."""
+        ...
+
+
+# --- voice ----------------------------------------------------------------------------------
+
+
+class TextToSpeech(Protocol):
+    """Words into sound."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of what `speak` yields."""
+        ...
+
+    async def warm(self) -> None:
+        """Makes the first utterance as quick as the later ones. May be called more than once."""
+        ...
+
+    def speak(self, text: str, language: str) -> AsyncIterator[AudioChunk]:
+        """Sound in chunks of at most 0.2 s, the first as early as can be. Closing the iterator stops the work.
+
+        Raises:
+            UnavailableError: While iterating; there is no voice for the language, or its program is missing.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Releases everything it holds. Idempotent."""
+        ...
+
+
+class VoiceActivity(Protocol):
+    """Tells speech from everything else, on one audio track."""
+
+    def feed(self, chunk: AudioChunk) -> bool:
+        """Whether somebody is speaking after this chunk (any rate, any length)."""
+        ...
+
+
+# --- rooms ----------------------------------------------------------------------------------
+
+
+class RoomState(StrEnum):
+    """Where a participant's stay in a room stands."""
+
+    JOINING = "joining"
+    JOINED = "joined"
+    PAUSED = "paused"
+    RECONNECTING = "reconnecting"
+    LEFT = "left"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomStatus:
+    """A transition. `reason` is a short code, `remedy` what a person can do, in words."""
+
+    state: RoomState
+    reason: str
+    remedy: str = ""
+
+
+class AgentState(StrEnum):
+    """What the bot is doing, as other participants may see it (`lk.agent.state`)."""
+
+    INITIALIZING = "initializing"
+    IDLE = "idle"
+    LISTENING = "listening"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+
+
+class RoomListener(Protocol):
+    """Where a room delivers what comes in. All calls are on the event loop, quick, and never raise."""
+
+    def on_status(self, status: RoomStatus) -> None:
+        """The stay changed its state."""
+        ...
+
+    def on_track(self, track: str, label: str) -> None:
+        """A video track is there (again). `label` says in words whose it is and whether it is a screen share."""
+        ...
+
+    def on_track_gone(self, track: str) -> None:
+        """A video track has ended."""
+        ...
+
+    def on_picture(self, track: str, picture: Picture, pts: float) -> None:
+        """A picture arrived. `pts`: the track's own seconds, from any origin."""
+        ...
+
+    def on_audio(self, participant: str, chunk: AudioChunk) -> None:
+        """Sound of one person."""
+        ...
+
+    def on_chat(self, author: str, text: str, *, addressed: bool = False) -> None:
+        """A line of chat by somebody else. `addressed`: it was sent to the bot alone."""
+        ...
+
+    def on_people(self, people: tuple[str, ...]) -> None:
+        """Who is in the room beside the bot, other bots left out."""
+        ...
+
+
+class VoiceTrack(Protocol):
+    """The bot's one published audio track."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second that `write` takes."""
+        ...
+
+    async def write(self, samples: Pcm) -> None:
+        """Plays samples after those before. Waits while more than about 0.2 s lie ahead."""
+        ...
+
+    def clear(self) -> None:
+        """Drops everything not yet played."""
+        ...
+
+    @property
+    def ahead(self) -> float:
+        """Seconds written and not yet played."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What the bot says, for captions. One `segment` an utterance; `final` with its last text."""
+
+    segment: str
+    text: str
+    language: str
+    final: bool = True
+
+
+class Room(Protocol):
+    """One participant's stay in one room, from joining to leaving.
+
+    `run` delivers to the listener and returns when the stay has ended, after the status that says why
+    (LEFT or FAILED). The other methods may be called at any time between; where the transport has no
+    such channel they do nothing.
+    """
+
+    @property
+    def name(self) -> str:
+        """The room's name or address, secrets left out."""
+        ...
+
+    @property
+    def voice(self) -> VoiceTrack | None:
+        """The bot's audio track; None where nobody could hear it."""
+        ...
+
+    async def run(self, listener: RoomListener) -> None:
+        """Joins, stays, and returns when it is over.
+
+        Raises:
+            BadInputError: What the person gave cannot work (no such file, wrong key).
+        """
+        ...
+
+    async def leave(self) -> None:
+        """Ends the stay; `run` then returns within 2 s. Idempotent."""
+        ...
+
+    async def send_chat(self, text: str) -> None:
+        """Posts a line of chat."""
+        ...
+
+    async def send_transcript(self, transcript: Transcript) -> None:
+        """Publishes a caption of what the bot says."""
+        ...
+
+    async def set_agent_state(self, state: AgentState) -> None:
+        """Shows others what the bot is doing."""
+        ...
+
+
+# --- sinks ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A decision on its way to the sinks.
+
+    Attributes:
+        tick: Number of the tick that made it.
+        t: Session second of the decision.
+        text: What is said.
+        expires: Session second after which it is stale and dropped.
+        reply_to_chat: It answers a typed line: chat only.
+    """
+
+    tick: int
+    t: float
+    text: str
+    language: str = "en"
+    priority: int = 0
+    replace: str = ""
+    expires: float = field(default=float("inf"))
+    reply_to_chat: bool = False
+
+
+class ActSink(Protocol):
+    """Somewhere an act can go: a voice, a chat, a terminal."""
+
+    @property
+    def name(self) -> str:
+        """Name of the sink in the log: `voice`, `chat`, `transcript`, `terminal`."""
+        ...
+
+    def offer(self, act: Act) -> None:
+        """Takes an act and returns at once; the sink reports its delivery, or why it was dropped."""
+        ...
