@@ -1,0 +1,47 @@
+# Every target sets up what it needs first, and nothing twice.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock setup-base setup-dev clean distclean
+
+BIN := .venv/bin
+UV_COMPILE := .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+export PYTHON
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup-base ## Watch it work: the call page on this machine (ARGS="--help" shows its options)
+	$(BIN)/joyvl demo $(ARGS)
+
+test: lint ## Check everything: lint, types, layers, then all tests (ARGS="-k words" chooses)
+	$(BIN)/python -m pytest -m "not bench" $(ARGS)
+
+lint: setup-dev ## Check style, types and layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev ## Put the code into the project's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup-dev ## Measure: prints the tables that the README shows
+	$(BIN)/python -m pytest -m bench -s --timeout 0 $(ARGS)
+
+lock: setup-dev ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
+	$(UV_COMPILE) $(UPGRADE) -c requirements/constraints.txt pyproject.toml -o requirements/base.txt
+	$(UV_COMPILE) $(UPGRADE) -c requirements/base.txt --group dev pyproject.toml -o requirements/dev.txt
+	echo uv | $(UV_COMPILE) $(UPGRADE) - -o requirements/uv.txt
+
+clean: ## Remove caches and what tests left behind
+	rm -rf .artifacts .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find bot deploy integrations joyvl_core tests web_dashboard -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment and the built tools too
+	rm -rf .venv .tools
+
+setup-base:
+	@deploy/setup.sh base
+
+setup-dev:
+	@deploy/setup.sh dev

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Sets this machine up, doing only what is missing. Run by `make`; safe to run again at any time.
+#
+#   deploy/setup.sh base   what `make demo` needs: voices from the system, Python packages, the project
+#   deploy/setup.sh dev    the same, and what `make test` needs: tools, Chromium, fonts, ffmpeg, the LiveKit server
+#
+# PYTHON=/path/to/python3 chooses the interpreter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly LIVEKIT_VERSION=1.13.5
+
+say() { printf 'joyvl: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# --- system packages --------------------------------------------------------------------------
+
+missing_packages() { # base|dev: the Debian packages that are not here, one a line
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  has flite || echo flite
+  has espeak-ng || echo espeak-ng
+  [ "$1" = dev ] || return 0
+  has ffmpeg || echo ffmpeg
+  has chromium || echo chromium
+  compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || echo fonts-noto-cjk
+}
+
+system_packages() {
+  local missing
+  missing=$(missing_packages "$1" | xargs)
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" = 0 ] && has apt-get; then
+    say "installing system packages: $missing"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086 # a list of words is meant
+    { apt-get update && apt-get install -y --no-install-recommends $missing; } >.tools/apt.log 2>&1 ||
+      say "apt-get failed; going on without. What it said: .tools/apt.log"
+  else
+    say "not on this machine: $missing. Going on without; to install them: sudo apt-get install $missing"
+  fi
+}
+
+# --- Python -----------------------------------------------------------------------------------
+
+find_python() { # prints the first interpreter that is new enough
+  local candidate
+  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if has "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "Python 3.11 or newer is needed. On Debian 12: sudo apt-get install python3. Elsewhere: make PYTHON=/path/to/python3 ..."
+}
+
+installer() { # uv, in an environment of its own, so that it is no part of what is installed
+  local stamp=.tools/uv/.installed wanted
+  wanted=$(sha256sum requirements/uv.txt)
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+  say "fetching the installer"
+  rm -rf .tools/uv
+  "$python" -m venv .tools/uv || die "cannot make a virtual environment. On Debian: sudo apt-get install python3-venv"
+  .tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+  echo "$wanted" >"$stamp"
+}
+
+packages() { # base|dev: locked packages and the project itself into .venv
+  local wanted
+  wanted=$(cat pyproject.toml "requirements/$1.txt" | sha256sum)
+  [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$wanted" ] && return
+  installer
+  [ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv
+  export VIRTUAL_ENV="$PWD/.venv" UV_LINK_MODE=copy
+  # The system's certificates know the networks that bring an authority of their own.
+  [ ! -f /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
+  say "installing $(grep -c '==' "requirements/$1.txt") locked packages (requirements/$1.txt)"
+  .tools/uv/bin/uv pip install --quiet --require-hashes -r "requirements/$1.txt"
+  .tools/uv/bin/uv pip install --quiet --no-deps --editable .
+  echo "$wanted" >".venv/.installed-$1"
+}
+
+# --- the LiveKit server -----------------------------------------------------------------------
+
+livekit_server() {
+  local server=.tools/bin/livekit-server
+  [[ "$($server --version 2>/dev/null)" == *" $LIVEKIT_VERSION" ]] && return
+  if has go; then
+    say "building the LiveKit server $LIVEKIT_VERSION, about two minutes, once (.tools/go.log)"
+    build_livekit_server "$server" >.tools/go.log 2>&1 || say "that failed; tests that need it cannot run. Why: .tools/go.log"
+  elif ! has livekit-server; then
+    say "neither Go nor a livekit-server here: tests that need one cannot run. How to get one: CONTRIBUTING.md"
+  fi
+}
+
+build_livekit_server() ( # everything but the program is thrown away: the caches hold over a gigabyte
+  set -e
+  scratch=$PWD/.tools/go
+  trap 'rm -rf "$scratch"' EXIT
+  export GOPATH=$scratch GOBIN=$scratch/bin GOCACHE=$scratch/cache GOFLAGS="${GOFLAGS:-} -modcacherw"
+  go install -ldflags='-s -w' "github.com/livekit/livekit-server/cmd/server@v$LIVEKIT_VERSION"
+  mkdir -p "$(dirname "$1")"
+  mv "$scratch/bin/server" "$1"
+)
+
+# ----------------------------------------------------------------------------------------------
+
+[[ "${1:-}" =~ ^(base|dev)$ ]] || die "say what to set up: deploy/setup.sh base|dev"
+mkdir -p .tools
+python=$(find_python)
+system_packages "$1"
+packages "$1"
+[ "$1" = base ] || livekit_server
