@@ -1,0 +1,132 @@
+"""AdaCodec: frames as intra-coded or predicted packets, in groups that adapt to what happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from joyvl_core.codec.light import Plane
+from joyvl_core.codec.motion import BlockMotion, Field, MotionSearch
+from joyvl_core.codec.tokens import model_size, tokens_of
+from joyvl_core.media import Frame
+from joyvl_core.observation import FrameKind
+
+GAMMA = 6.0
+"""Predictive cost above which a new group begins, in brightness levels a pixel of the whole picture.
+
+Calibrated by `tests/bench/bench_codec.py --calibrate` for a median of 8 P-frames a group on moving content.
+"""
+LONGEST_GOP = 16
+"""P-frames after which a new group begins in any case."""
+
+Blocks = NDArray[np.bool_]
+
+_SHRINK = 2
+"""The search runs on the model's picture shrunk by this: a patch of 16 pixels is a block of 8."""
+_BLOCK = 16 // _SHRINK
+_FLOOR = 2.0
+"""Brightness levels a pixel by which a block must differ on the quietest camera."""
+_NOISE_GAIN = 3.0
+_NOISE_PACE = 0.15
+_NOISIEST = 5.0
+_LEAST_EXCESS = 16.0
+"""Brightness levels above the floor, summed over the changed blocks, that are worth a frame."""
+_TEXT_EDGE = 40.0
+_TEXT_DENSITY = 0.22
+_TEXT_RUN = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packet:
+    """One frame as the codec sends it.
+
+    Attributes:
+        kind: I, P, or skip when nothing changed that is worth a token.
+        tokens: What it costs, vision start and end included.
+        cost: Predictive cost: brightness levels a pixel that motion leaves unexplained, noise deducted.
+        motion: From each 16x16 patch of the model's picture to where it was in the last sent frame,
+            (rows, columns, 2) in pixels of that picture, x first.
+        changed: Patches that differ from the last sent frame, (rows, columns).
+        position: Place in the group: 0 for the I-frame, then 1 to 16. A skip keeps the place before it.
+    """
+
+    kind: FrameKind
+    tokens: int
+    cost: float
+    motion: Field
+    changed: Blocks
+    position: int
+
+
+class AdaCodec:
+    """Encodes the sampled frames of one video track. One thread at a time; a few milliseconds a frame."""
+
+    def __init__(self, *, gamma: float = GAMMA) -> None:
+        self._gamma = gamma
+        self._search = MotionSearch(_BLOCK)
+        self._reference: Plane | None = None
+        self._size = (0, 0)
+        self._noise = np.zeros((0, 0), np.float32)
+        self._position = 0
+
+    def encode(self, frame: Frame) -> Packet:
+        """Encodes the newest frame against the last one that was sent (I or P)."""
+        picture = _working(frame)
+        if self._reference is None or self._size != frame.picture.size:
+            return self._begin(frame, picture)
+        motion = self._search.search(self._reference, picture)
+        floor = _FLOOR + _NOISE_GAIN * np.maximum(self._noise - _FLOOR / _NOISE_GAIN, 0.0)
+        changed = _supported(motion.still > floor)
+        cost = float(np.where(changed, cv2.max(motion.cost - floor, 0.0), 0.0).mean())
+        self._noise += (np.minimum(motion.still, _NOISIEST) - self._noise) * np.where(changed, 0.2, 1.0) * _NOISE_PACE
+        kind = self._kind(motion, changed, floor, cost, picture)
+        if kind is not FrameKind.SKIP:
+            self._reference = picture
+            self._position = 0 if kind is FrameKind.I else self._position + 1
+        return Packet(kind, tokens_of(kind, self._size), cost, motion.field * _SHRINK, changed, self._position)
+
+    def _kind(self, motion: BlockMotion, changed: Blocks, floor: Plane, cost: float, picture: Plane) -> FrameKind:
+        if float((motion.still - floor)[changed].sum()) < _LEAST_EXCESS:
+            return FrameKind.SKIP
+        if cost > self._gamma or self._position >= LONGEST_GOP:
+            return FrameKind.I
+        unexplained = changed & (motion.cost > floor)
+        return FrameKind.I if _has_text(picture, unexplained) else FrameKind.P
+
+    def _begin(self, frame: Frame, picture: Plane) -> Packet:
+        self._size = frame.picture.size
+        self._reference = picture
+        self._position = 0
+        rows, columns = picture.shape[0] // _BLOCK, picture.shape[1] // _BLOCK
+        self._noise = np.full((rows, columns), _FLOOR / 2, np.float32)
+        motion = np.zeros((rows, columns, 2), np.int16)
+        everything = np.ones((rows, columns), np.bool_)
+        return Packet(FrameKind.I, tokens_of(FrameKind.I, self._size), 0.0, motion, everything, 0)
+
+
+def _working(frame: Frame) -> Plane:
+    luma = frame.picture.luma()
+    width, height = model_size((luma.shape[1], luma.shape[0]))
+    size = (width // _SHRINK, height // _SHRINK)
+    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _supported(changed: Blocks) -> Blocks:
+    """Keeps the changed blocks that touch another one: noise strikes alone."""
+    near = cv2.boxFilter(changed.astype(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return changed & (near >= min(2, changed.size))
+
+
+def _has_text(picture: Plane, blocks: Blocks) -> bool:
+    """Whether a row of blocks looks written: strokes side by side, much denser than the edges of things."""
+    if np.count_nonzero(blocks) < _TEXT_RUN:
+        return False
+    strokes = (cv2.absdiff(picture[:, 1:], picture[:, :-1]) > _TEXT_EDGE).astype(np.float32)
+    strokes = cv2.copyMakeBorder(strokes, 0, 0, 0, 1, cv2.BORDER_CONSTANT)
+    density = cv2.resize(strokes, (blocks.shape[1], blocks.shape[0]), interpolation=cv2.INTER_AREA)
+    written = (blocks & (density > _TEXT_DENSITY)).astype(np.uint8)
+    runs = cv2.erode(written, np.ones((1, _TEXT_RUN), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return bool(runs.any())
