@@ -1,0 +1,127 @@
+"""Tells a new scene or slide from things that move in the old one."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from joyvl_core.media import Luma
+
+_BLOCKS = (20, 11)  # columns, rows
+_BLOCK = 8  # pixels along a block, after shrinking
+_TEXTURE = 16.0  # variance above which a block has a pattern to lose
+_LOST_BELOW = 0.4  # correlation
+_LOST_SHARE = 0.55
+_STEADY_SECONDS = 0.3
+_HOLD_SECONDS = 0.4
+_STUCK_SECONDS = 4.0
+_COVERED_MOST = 0.45
+_COVERED_BY_KNOWN = 0.7
+_MISFIT_MOST = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a picture says about the scene.
+
+    Attributes:
+        blind: Too much differs to decide about single things.
+        restart: The background is to be learned anew.
+        new_scene: It is another scene, not just bad light.
+        since: Session second at which it changed.
+    """
+
+    blind: bool
+    restart: bool = False
+    new_scene: bool = False
+    since: float = 0.0
+
+
+class SceneWatch:
+    """Follows how much of the background's pattern is gone, and since when."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, NDArray[np.float32]]] = deque(maxlen=8)
+        self._last: float | None = None
+        self._gone = 0.0
+        self._blind = 0.0
+        self._changed_at: float | None = None
+
+    def look(self, t: float, now: Luma, expected: Luma, share: float, known: float, misfit: float) -> Verdict:
+        """Judges one picture.
+
+        Args:
+            t: Session second.
+            now: The picture.
+            expected: The background under the picture's light.
+            share: Share of the picture that differs.
+            known: Share of the picture that confirmed things cover.
+            misfit: Grey levels that the light could not explain.
+        """
+        dt = 0.0 if self._last is None else min(t - self._last, 0.5)
+        self._last = t
+        small = _blocks(now)
+        variance = small.var(axis=2)
+        lost, textured = self._lost(small, variance, expected)
+        pattern_gone = lost > _LOST_SHARE and known < 0.3
+        changed = (pattern_gone and textured >= 6) or (share > 0.5 and known < 0.3 and (lost > 0.3 or textured < 6))
+        most = _COVERED_BY_KNOWN if known > 0.15 else _COVERED_MOST
+        blind = changed or share > most or misfit > _MISFIT_MOST
+        if blind and self._changed_at is None:
+            self._changed_at = t
+        if not blind:
+            self._changed_at = None
+        self._gone = self._gone + dt if changed and self._steady(t, small, variance) else 0.0
+        self._blind = self._blind + dt if blind else 0.0
+        self._remember(t, small)
+        since = t if self._changed_at is None else self._changed_at
+        if self._gone >= _HOLD_SECONDS:
+            return Verdict(blind=True, restart=True, new_scene=lost > 0.3, since=since)
+        if self._blind > _STUCK_SECONDS:
+            return Verdict(blind=True, restart=True, new_scene=lost > 0.5, since=since)
+        return Verdict(blind=blind)
+
+    def _lost(self, small: NDArray[np.float32], variance: NDArray[np.float32], expected: Luma) -> tuple[float, int]:
+        """Share of the background's patterned blocks that no longer show their pattern, and how many have one."""
+        before = _blocks(expected)
+        pattern = before.var(axis=2)
+        likeness = _likeness(small, variance, before, pattern)
+        textured = pattern > _TEXTURE
+        count = int(textured.sum())
+        return (float((likeness[textured] < _LOST_BELOW).mean()) if count >= 6 else 0.0), count
+
+    def _steady(self, t: float, small: NDArray[np.float32], variance: NDArray[np.float32]) -> bool:
+        older = [p for at, p in self._recent if t - at >= _STEADY_SECONDS]
+        if not older:
+            return False
+        before = older[-1]
+        pattern = before.var(axis=2)
+        likeness = _likeness(small, variance, before, pattern)
+        textured = pattern > _TEXTURE
+        if int(textured.sum()) > 5:
+            return float((likeness[textured] > 0.8).mean()) > 0.85
+        return float(np.abs(small - before).mean()) < 4.0
+
+    def _remember(self, t: float, small: NDArray[np.float32]) -> None:
+        if not self._recent or t - self._recent[-1][0] >= 0.09:
+            self._recent.append((t, small))
+
+
+def _blocks(picture: Luma) -> NDArray[np.float32]:
+    """The picture in blocks, (rows, columns, pixels of a block)."""
+    columns, rows = _BLOCKS
+    small = cv2.resize(picture, (columns * _BLOCK, rows * _BLOCK), interpolation=cv2.INTER_AREA)
+    blocks = small.reshape(rows, _BLOCK, columns, _BLOCK).transpose(0, 2, 1, 3)
+    return blocks.reshape(rows, columns, _BLOCK * _BLOCK).astype(np.float32)
+
+
+def _likeness(
+    now: NDArray[np.float32], variance: NDArray[np.float32], before: NDArray[np.float32], pattern: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Correlation of each block with the same block before."""
+    shared = (now * before).mean(axis=2) - now.mean(axis=2) * before.mean(axis=2)
+    return shared / np.sqrt(np.maximum(variance, 1.0) * np.maximum(pattern, 1.0))
