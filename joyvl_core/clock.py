@@ -34,18 +34,29 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """A clock on the running event loop: real on an ordinary loop, virtual on a `VirtualTimeLoop`."""
+    """A clock on the running event loop: real on an ordinary loop, virtual on a `VirtualTimeLoop`.
 
-    def __init__(self, *, wall: Callable[[], float] = time.time) -> None:
+    Args:
+        started: Whether session time runs at once; otherwise it is 0 until `start()`.
+        wall: Unix seconds at this moment.
+    """
+
+    def __init__(self, *, started: bool = True, wall: Callable[[], float] = time.time) -> None:
         self._loop = asyncio.get_running_loop()
-        self._origin = self._loop.time()
-        self._wall_origin = wall()
+        self._born = self._loop.time()
+        self._wall_at_birth = wall()
+        self._origin: float | None = self._born if started else None
+
+    def start(self) -> None:
+        """Session second 0 is now. Only the first call counts."""
+        if self._origin is None:
+            self._origin = self._loop.time()
 
     def now(self) -> float:
-        return self._loop.time() - self._origin
+        return 0.0 if self._origin is None else self._loop.time() - self._origin
 
     def wall(self) -> float:
-        return self._wall_origin + self.now()
+        return self._wall_at_birth + self._loop.time() - self._born
 
     async def sleep_until(self, t: float) -> None:
         # Always yields at least once, so that a late caller cannot starve the loop.

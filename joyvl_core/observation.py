@@ -190,7 +190,7 @@ class Decision:
         priority: Higher speaks over lower.
         replace: Utterances with the same key replace one another ("" never).
         more: The model has more to say and asks for another tick at once.
-        wake_at: Session second at which the model wants a tick (a timer).
+        wake_at: Session second at which the model wants a tick. Each decision sets the timer anew; None clears it.
     """
 
     action: Action = field(default_factory=Silence)

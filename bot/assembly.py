@@ -1,0 +1,65 @@
+"""Builds the parts that settings name: models, voices and delegates, found through entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from bot.settings import Settings
+from joyvl_core.acts.gates import GateSettings
+from joyvl_core.engine import EngineSettings
+from joyvl_core.errors import BadInputError
+from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech
+
+NONE = "none"
+
+
+def make_model(settings: Settings) -> InteractionModel:
+    """The interaction model that the settings name.
+
+    Raises:
+        BadInputError: There is none of that name.
+    """
+    return cast(InteractionModel, _factory("joyvl.models", settings.model)(settings.language))
+
+
+def make_voice(settings: Settings) -> TextToSpeech | None:
+    """The voice that the settings name; None for `none`.
+
+    Raises:
+        BadInputError: There is none of that name.
+    """
+    if settings.voice == NONE:
+        return None
+    return cast(TextToSpeech, _factory("joyvl.voices", settings.voice)())
+
+
+def make_delegate(settings: Settings) -> Delegate | None:
+    """Who answers hard questions; None for `none`.
+
+    Raises:
+        BadInputError: There is none of that name, or its settings are missing.
+    """
+    if settings.delegate == NONE:
+        return None
+    return cast(Delegate, _factory("joyvl.delegates", settings.delegate)(settings.delegate_script))
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """What of the settings concerns the engine."""
+    gates = GateSettings(per_minute=settings.per_minute, threshold=settings.threshold)
+    return EngineSettings(interval=settings.interval, events=settings.events, language=settings.language, gates=gates)
+
+
+def _factory(group: str, name: str) -> Callable[..., Any]:
+    found = {entry.name: entry for entry in entry_points(group=group)}
+    if name not in found:
+        kind = group.removeprefix("joyvl.").removesuffix("s")
+        raise BadInputError(
+            f"There is no {kind} named {name!r}.",
+            source="settings",
+            kind="unknown_name",
+            hint=f"Known: {', '.join(sorted(found)) or 'none'}.",
+        )
+    return cast(Callable[..., Any], found[name].load())

@@ -1,0 +1,110 @@
+"""`joyvl watch`: a file, a camera or a stream; prints what the bot decides."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import cv2
+import typer
+
+from bot.assembly import engine_settings, make_delegate, make_model
+from bot.participant import Brief, Participant, Persona, Say
+from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
+from bot.settings import Settings, load_settings
+from bot.stay import check_end, open_log, until_interrupted
+from joyvl_core.clock import LoopClock, run_virtual
+from joyvl_core.errors import BadInputError
+
+_SAY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S.*)", re.DOTALL)
+
+EXAMPLES = """
+Examples:
+
+    joyvl watch clip.mp4 --instruct "Count the cars that pass"
+    joyvl watch clip.mp4 --instruct "数一数经过的汽车" --say 20:"how many so far?"
+    joyvl watch camera:0 --instruct "Say hello when somebody comes in"
+    joyvl watch rtmp://127.0.0.1/live/stream --instruct "Read out new text" --jsonl log.jsonl
+    joyvl watch clip.mp4 --speed max --jsonl -
+"""
+
+
+class Speed(StrEnum):
+    """How fast a file is watched."""
+
+    REALTIME = "realtime"
+    MAX = "max"
+
+
+def watch(
+    source: Annotated[str, typer.Argument(help="A file, camera:0, or an http(s), rtmp or rtsp URL.")],
+    instruct: Annotated[
+        list[str] | None, typer.Option("--instruct", "-i", help="A standing instruction; may be given again.")
+    ] = None,
+    say: Annotated[
+        list[str] | None,
+        typer.Option(help="T:TEXT puts a viewer's chat line in at stream second T; may be given again."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The interaction model.")] = None,
+    language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
+    delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
+    speed: Annotated[Speed, typer.Option(help="max: as fast as it can be decoded, nothing skipped.")] = Speed.REALTIME,
+    jsonl: Annotated[
+        str | None, typer.Option(help="Append the log to a file; - for stdout, with nothing else there.")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(min=0.0, help="Stop after this many seconds of stream.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> None:
+    """Watches a source and prints what it decides: a dot a second of silence, a line for every act."""
+    settings = load_settings(model=model, language=language, delegate=delegate)
+    brief = Brief(
+        persona=Persona(settings.name, settings.language),
+        instructions=tuple(instruct or ()),
+        says=tuple(parse_say(line) for line in say or ()),
+        chat=False,
+        seconds=duration,
+        engine=engine_settings(settings),
+    )
+    options = LivestreamOptions(source=source, realtime=speed is Speed.REALTIME)
+    cv2.setNumThreads(1)
+    stay = _watch(options, settings, brief, jsonl)
+    if speed is Speed.MAX:
+        run_virtual(stay)
+    else:
+        asyncio.run(stay)
+
+
+watch.__doc__ = f"{watch.__doc__}\n{EXAMPLES}"
+
+
+def parse_say(text: str) -> Say:
+    """Reads `T:TEXT`.
+
+    Raises:
+        BadInputError: It is not of that form.
+    """
+    found = _SAY.fullmatch(text)
+    if not found:
+        raise BadInputError(
+            f"{text!r} is no chat line with a time.",
+            source="cli",
+            kind="say",
+            hint='Write --say 20:"how many so far?".',
+        )
+    return Say(float(found[1]), found[2])
+
+
+async def _watch(options: LivestreamOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
+    clock = LoopClock(started=False)
+    log, timeline = open_log(clock, jsonl)
+    room = LivestreamRoom(options)
+    try:
+        participant = Participant(room, make_model(settings), clock, log, delegate=make_delegate(settings), brief=brief)
+        ended = await until_interrupted(participant.run(), room.leave)
+    finally:
+        if timeline:
+            timeline.finish()
+        log.close()
+    check_end(ended)

@@ -1,0 +1,251 @@
+"""One participant: a room, an engine, and the sinks between them. The only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from joyvl_core.acts.chat import ChatSink, Deliver
+from joyvl_core.addressing import Addressing, command
+from joyvl_core.clock import LoopClock
+from joyvl_core.engine import Engine, EngineSettings
+from joyvl_core.events import AnyEvent, DeliveryEvent, EventLog, StatusEvent
+from joyvl_core.media import AudioChunk, Picture
+from joyvl_core.observation import Request
+from joyvl_core.ports import (
+    Act,
+    AgentState,
+    Delegate,
+    InteractionModel,
+    Room,
+    RoomState,
+    RoomStatus,
+)
+
+_PRIVATE = ("room.", "track.", "log.", "voice.")
+"""Statuses of these parts concern whoever runs the bot, not the people in the room."""
+
+ANNOUNCEMENT = {
+    "en": "{name} is here. I am an AI: I watch the video and listen. Write '@bot leave' to send me away.",
+    "zh": "{name} 来了。我是 AI，会看画面、听声音。写“@bot 离开”我就走。",
+}
+GOODBYE = {"en": "Goodbye.", "zh": "再见。"}
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Who the bot is in a room."""
+
+    name: str = "JoyVL (AI)"
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A viewer's line of chat that is put in at session second `t`."""
+
+    t: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a participant is sent into a room with.
+
+    Attributes:
+        chat: Whether the room has a chat to post in and to announce itself in.
+        seconds: Ends the stay at this session second.
+    """
+
+    persona: Persona = field(default_factory=Persona)
+    instructions: tuple[str, ...] = ()
+    says: tuple[Say, ...] = ()
+    chat: bool = True
+    seconds: float | None = None
+    engine: EngineSettings = field(default_factory=EngineSettings)
+
+
+class TerminalSink:
+    """The person at the terminal reads the log itself: an act is delivered as soon as it is decided."""
+
+    name = "terminal"
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+
+    def offer(self, act: Act) -> None:
+        self._deliver(act.tick, self.name, None)
+
+
+class Participant:
+    """Joins a room, watches, speaks, and leaves; `run` is its whole life.
+
+    It implements the `RoomListener` port: the room delivers here.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        model: InteractionModel,
+        clock: LoopClock,
+        log: EventLog,
+        *,
+        delegate: Delegate | None = None,
+        brief: Brief | None = None,
+    ) -> None:
+        self._room = room
+        self._clock = clock
+        self._log = log
+        self._brief = brief or Brief()
+        self._addressing = Addressing(self._brief.persona.name)
+        self._joined = asyncio.Event()
+        self._ended = RoomStatus(RoomState.LEFT, "ended")
+        self._errands: set[asyncio.Task[None]] = set()
+        self._chat = ChatSink(room.send_chat, clock, self._delivered) if self._brief.chat else None
+        self.engine = Engine(
+            model,
+            clock,
+            log,
+            sinks=[self._chat] if self._chat else [TerminalSink(self._delivered)],
+            delegate=delegate,
+            settings=self._brief.engine,
+            on_request=self._on_request,
+        )
+        if self._chat:
+            log.subscribe(self._tell_room)
+
+    async def run(self) -> RoomStatus:
+        """Lives from joining to leaving and returns how it ended.
+
+        Raises:
+            JoyVLError: The room could not be entered at all.
+        """
+        stay = asyncio.create_task(self._room.run(self), name="room")
+        work = [asyncio.create_task(part(), name=part.__name__) for part in self._parts()]
+        try:
+            await asyncio.wait([stay, *work], return_when=asyncio.FIRST_COMPLETED)
+            if not stay.done():
+                await self._room.leave()
+            await stay
+            for task in work:
+                if task.done() and (error := task.exception()):
+                    raise error
+        finally:
+            await _end([stay, *work, *self._errands])
+        return self._ended
+
+    def _parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What runs beside the room. The stay ends when the first of these does."""
+        parts: list[Callable[[], Coroutine[Any, Any, None]]] = [self._watch]
+        if self._chat:
+            parts.append(self._chat.run)
+        if self._brief.seconds is not None:
+            parts.append(self._time_out)
+        return parts
+
+    async def _watch(self) -> None:
+        await self._joined.wait()
+        for text in self._brief.instructions:
+            self.engine.instruct(text, author="operator")
+        for say in self._brief.says:
+            self._run_errand(self._say(say))
+        await self.engine.run()
+
+    async def _say(self, say: Say) -> None:
+        await self._clock.sleep_until(say.t)
+        self.engine.add_chat("viewer", say.text, addressed=True)
+
+    async def _time_out(self) -> None:
+        await self._joined.wait()
+        await self._clock.sleep_until(self._brief.seconds or 0.0)
+
+    # --- what the room delivers -------------------------------------------------------------
+
+    def on_status(self, status: RoomStatus) -> None:
+        if status.state is RoomState.JOINED and not self._joined.is_set():
+            self._clock.start()
+            self._joined.set()
+            self._run_errand(self._greet_room())
+        if status.state in (RoomState.LEFT, RoomState.FAILED):
+            self._ended = status
+        self._log.status(f"room.{status.state}", status.reason, status.remedy)
+
+    def on_track(self, track: str, label: str) -> None:
+        self.engine.add_track(track, label)
+        self._log.status("track.added", label)
+
+    def on_track_gone(self, track: str) -> None:
+        self.engine.remove_track(track)
+        self._log.status("track.removed", track)
+
+    def on_picture(self, track: str, picture: Picture, pts: float) -> None:
+        self.engine.offer_picture(track, picture, pts)
+
+    def on_audio(self, participant: str, chunk: AudioChunk) -> None:
+        pass
+
+    def on_chat(self, author: str, text: str, *, addressed: bool = False) -> None:
+        read = self._addressing.read(text)
+        addressed = addressed or read.to_bot
+        self.engine.add_chat(author, read.text if addressed else text, addressed=addressed)
+        if addressed:
+            self._obey(read.text)
+
+    def on_people(self, people: tuple[str, ...]) -> None:
+        self._log.status("room.people", ", ".join(people)[:300] or "nobody")
+
+    # --- what it does by itself -------------------------------------------------------------
+
+    def _obey(self, text: str) -> None:
+        """Plain commands work at once, whatever the model does."""
+        match command(text):
+            case "leave":
+                self._on_request(Request("leave"))
+            case "mute":
+                self.engine.gates.muted = True
+            case "unmute":
+                self.engine.gates.talk()
+
+    def _on_request(self, request: Request) -> None:
+        if request.kind == "leave":
+            self._run_errand(self._say_goodbye())
+
+    async def _greet_room(self) -> None:
+        persona = self._brief.persona
+        if self._chat:
+            await self._room.send_chat(ANNOUNCEMENT[persona.language].format(name=persona.name))
+        await self._room.set_agent_state(AgentState.LISTENING)
+
+    async def _say_goodbye(self) -> None:
+        with contextlib.suppress(Exception):  # leaving matters more than the last word
+            await asyncio.wait_for(self._room.send_chat(GOODBYE[self._brief.persona.language]), 1.0)
+        await self._room.leave()
+
+    def _tell_room(self, event: AnyEvent) -> None:
+        """A status about a wish, or about the model, is one line of chat."""
+        if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE):
+            words = f"{event.reason} {event.remedy}".strip()
+            self._run_errand(self._room.send_chat(f"ℹ {words}"))
+
+    def _delivered(self, tick: int, sink: str, dropped: str | None) -> None:
+        self._log.write(DeliveryEvent(**self._log.stamp(), tick=tick, sink=sink, dropped=dropped))
+
+    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._safely(errand))
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _safely(self, errand: Coroutine[Any, Any, None]) -> None:
+        try:
+            await errand
+        except Exception as error:  # a transport's own errors; the stay goes on
+            self._log.status("room.send_failed", f"{type(error).__name__}: {error}"[:200])
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,84 @@
+"""Configuration: defaults, then `joyvl.toml`, then the environment, then flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from joyvl_core.errors import BadInputError
+
+CONFIG_FILE = "joyvl.toml"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set without a flag. Names of other services' variables stay as they are."""
+
+    model_config = SettingsConfigDict(env_prefix="JOYVL_", toml_file=CONFIG_FILE, extra="ignore", populate_by_name=True)
+
+    name: str = Field(
+        "JoyVL (AI)", max_length=80, description="The bot's name in rooms; it should say that it is an AI."
+    )
+    language: str = Field("en", pattern="^(en|zh)$", description="Language where a wish names none: en or zh.")
+    model: str = Field("embedded", description="Interaction model: the name of a `joyvl.models` entry point.")
+    voice: str = Field("system", description="Voice: the name of a `joyvl.voices` entry point, or `none`.")
+    delegate: str = Field("none", description="Who answers hard questions: a `joyvl.delegates` entry point, or `none`.")
+    delegate_script: Path | None = Field(None, description="Answers of the scripted delegate (a JSON file).")
+    interval: float = Field(1.0, gt=0.05, le=60, description="Seconds between ticks when nothing happens.")
+    events: bool = Field(True, description="Whether events bring a tick forward.")
+    per_minute: int = Field(40, ge=0, le=600, description="Most unasked remarks a minute.")
+    threshold: float = Field(1.0, ge=0, le=1, description="Largest P(silence) at which the bot still speaks.")
+    alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
+
+    livekit_url: str = Field("ws://127.0.0.1:7880", validation_alias=AliasChoices("LIVEKIT_URL", "livekit_url"))
+    livekit_api_key: str = Field("", validation_alias=AliasChoices("LIVEKIT_API_KEY", "livekit_api_key"))
+    livekit_api_secret: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("LIVEKIT_API_SECRET", "livekit_api_secret")
+    )
+    livekit_token: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("LIVEKIT_TOKEN", "livekit_token"))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            env_settings,
+            DotEnvSettingsSource(settings_cls, env_file=".env.local"),
+            TomlConfigSettingsSource(settings_cls),
+        )
+
+
+def load_settings(**flags: object) -> Settings:
+    """The settings in force; flags that are None count as not given.
+
+    Raises:
+        BadInputError: A value, wherever it came from, is not acceptable.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic, not by mypy
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInputError(
+            f"The setting {where} is not acceptable: {first['msg']}.",
+            source="settings",
+            kind="invalid",
+            hint=f"Look at {CONFIG_FILE}, the environment (JOYVL_{where.upper()}) and the flags.",
+        ) from error
+    except ValueError as error:
+        raise BadInputError(
+            f"{CONFIG_FILE} cannot be read: {error}", source="settings", kind="unreadable", hint="It must be TOML."
+        ) from error

@@ -1,0 +1,249 @@
+"""The session's log: one schema, one ordered writer.
+
+Everything that happened is one JSON object a line, with both clocks. The dashboard, replay and the
+metrics read this log and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Annotated, Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, TypeAdapter, model_serializer
+
+from joyvl_core.clock import Clock
+from joyvl_core.observation import FrameKind, TicketState, Trigger
+
+SCHEMA_VERSION: Literal[1] = 1
+
+ActionName = Literal["silence", "speak", "delegate"]
+Gate = Literal["rate", "duplicate", "mute", "quiet", "threshold"]
+
+
+class Event(BaseModel):
+    """What every line has: schema version, kind, unix seconds and session seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = SCHEMA_VERSION
+    kind: str
+    wall: float
+    t: float
+
+
+class TrackCost(BaseModel):
+    """What one track's newest frame was to a tick. `age_ms` is null without a frame."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    frame: FrameKind
+    tokens: int
+    age_ms: float | None = None
+
+
+class TickEvent(Event):
+    """One tick. `action` is what people get, `decided` what the model said; they differ where a gate closed."""
+
+    kind: Literal["tick"] = "tick"
+    n: int
+    triggers: tuple[Trigger, ...]
+    action: ActionName
+    decided: ActionName
+    gate: Gate | None = None
+    text: str = ""
+    raw: str = ""
+    note: str | None = None
+    question: str | None = None
+    ticket: str | None = None
+    instruction: str | None = None
+    reply_to: str | None = None
+    p_silence: float | None = None
+    latency_ms: float
+    tracks: tuple[TrackCost, ...] = ()
+    frame: FrameKind = FrameKind.NONE
+    tokens: int = 0
+
+    @model_serializer(mode="wrap")
+    def _without_empty_delegation(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if self.decided != "delegate":
+            for name in ("note", "question", "ticket"):
+                fields.pop(name)
+        return fields
+
+
+class DeliveryEvent(Event):
+    """An act reached a sink: `t` is its first sound or text out. Or it was dropped, with the reason."""
+
+    kind: Literal["delivery"] = "delivery"
+    tick: int
+    sink: str
+    dropped: str | None = None
+
+
+class InstructionEvent(Event):
+    """A standing wish was added, changed or cancelled."""
+
+    kind: Literal["instruction"] = "instruction"
+    id: str
+    state: Literal["added", "changed", "cancelled"]
+    text: str
+    author: str
+
+
+class ChatEvent(Event):
+    """A line of chat came in."""
+
+    kind: Literal["chat"] = "chat"
+    id: str
+    author: str
+    text: str
+    addressed: bool
+
+
+class SpeechEvent(Event):
+    """A person said something."""
+
+    kind: Literal["speech"] = "speech"
+    id: str
+    speaker: str
+    text: str
+    final: bool
+
+
+class TicketEvent(Event):
+    """A delegation moved on."""
+
+    kind: Literal["ticket"] = "ticket"
+    id: str
+    state: TicketState
+    question: str
+    digest: str = ""
+
+
+class StatusEvent(Event):
+    """The state of a part, with its reason and what a person can do."""
+
+    kind: Literal["status"] = "status"
+    state: str
+    reason: str
+    remedy: str = ""
+    instruction: str | None = None
+
+
+AnyEvent = Annotated[
+    TickEvent | DeliveryEvent | InstructionEvent | ChatEvent | SpeechEvent | TicketEvent | StatusEvent,
+    Field(discriminator="kind"),
+]
+_ANY: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def read_event(line: str | bytes) -> AnyEvent:
+    """One line of a log, validated.
+
+    Raises:
+        pydantic.ValidationError: It is no event of this schema.
+    """
+    return _ANY.validate_json(line)
+
+
+def encode(event: Event) -> str:
+    """The event as one line of JSON, without the line end. Numbers carry at most 4 decimals."""
+    fields = event.model_dump(mode="json")
+    return json.dumps(_rounded(fields), ensure_ascii=False, separators=(",", ":"))
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, 4)
+        case dict():
+            return {key: _rounded(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_rounded(inner) for inner in value]
+        case _:
+            return value
+
+
+class Stamp(TypedDict):
+    """Unix seconds and session seconds of one moment."""
+
+    wall: float
+    t: float
+
+
+class EventLog:
+    """The one ordered log of a session: bounded in memory, whole on disk.
+
+    A line is written and flushed before `write` returns, so an act that is sent is in the log first.
+    A stream that fails (disk full, closed pipe) is given up and reported once, as a status.
+    """
+
+    def __init__(self, clock: Clock, *, keep: int = 2_000) -> None:
+        self._clock = clock
+        self._recent: deque[AnyEvent] = deque(maxlen=keep)
+        self._streams: list[IO[str]] = []
+        self._owned: list[IO[str]] = []
+        self._listeners: list[Callable[[AnyEvent], None]] = []
+
+    def to_file(self, path: Path) -> None:
+        """Appends every line to `path` from now on.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        stream = path.open("a", encoding="utf-8")
+        self._owned.append(stream)
+        self._streams.append(stream)
+
+    def to_stream(self, stream: IO[str]) -> None:
+        """Writes every line to an open text stream, which stays the caller's to close."""
+        self._streams.append(stream)
+
+    def subscribe(self, listener: Callable[[AnyEvent], None]) -> None:
+        """Calls `listener` with every event, in order, on the event loop. It must be quick and not raise."""
+        self._listeners.append(listener)
+
+    def stamp(self) -> Stamp:
+        """Both clocks, now: the fields every event starts with."""
+        return {"wall": self._clock.wall(), "t": self._clock.now()}
+
+    def write(self, event: AnyEvent) -> None:
+        """Adds one event to the end of the log."""
+        self._recent.append(event)
+        if self._streams:
+            self._write_line(encode(event) + "\n")
+        for listener in self._listeners:
+            listener(event)
+
+    def status(self, state: str, reason: str, remedy: str = "", *, instruction: str | None = None) -> None:
+        """Writes a status."""
+        event = StatusEvent(**self.stamp(), state=state, reason=reason, remedy=remedy, instruction=instruction)
+        self.write(event)
+
+    def recent(self) -> Iterator[AnyEvent]:
+        """The events still in memory, oldest first."""
+        return iter(tuple(self._recent))
+
+    def close(self) -> None:
+        """Closes the files it opened. Idempotent."""
+        for stream in self._owned:
+            try:
+                stream.close()
+            except OSError:  # nothing is left to tell it to: the loss was reported when the stream failed
+                continue
+        self._owned.clear()
+        self._streams.clear()
+
+    def _write_line(self, line: str) -> None:
+        for stream in tuple(self._streams):
+            try:
+                stream.write(line)
+                stream.flush()
+            except (OSError, ValueError) as error:
+                self._streams.remove(stream)
+                self.status("log.failed", f"the log can no longer be written: {error}", "free the disk and start again")

@@ -1,0 +1,126 @@
+"""Looking between ticks: each frame gets a glance, the ones that matter a look in a worker thread.
+
+A glance costs microseconds on the event loop. A look (the codec's change detector and the model's own
+perception) costs milliseconds, so looks are rationed: a still picture is looked at twice a second, a
+moving one eight times, and after stillness the first few frames at once, which is how something that
+appears is noticed within a frame or two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from joyvl_core.clock import Clock
+from joyvl_core.codec import ChangeDetector
+from joyvl_core.media import Frame
+from joyvl_core.ports import FrameWatcher, Look
+
+
+@dataclass(frozen=True, slots=True)
+class LookRates:
+    """Looks a second at a picture that is still, one that moves, and how many in a row after stillness."""
+
+    still: float = 2.0
+    moving: float = 8.0
+    burst: float = 6.0
+
+
+class _Ration:
+    """A token bucket of looks for one track."""
+
+    def __init__(self, rates: LookRates) -> None:
+        self._rates = rates
+        self._left = rates.burst
+        self._at = float("-inf")
+        self.busy = False
+
+    def allows(self, now: float, *, changed: bool) -> bool:
+        """Whether a frame that arrives now is worth a look."""
+        elapsed = now - self._at
+        if not (changed or self.busy):
+            return elapsed >= 1.0 / self._rates.still - 1e-3
+        return min(self._rates.burst, self._left + elapsed * self._rates.moving) >= 1.0
+
+    def spend(self, now: float) -> None:
+        """Takes one look off the ration."""
+        if self._at > float("-inf"):
+            self._left = min(self._rates.burst, self._left + (now - self._at) * self._rates.moving)
+        self._left = max(0.0, self._left - 1.0)
+        self._at = now
+
+
+class Watch:
+    """Owns the looks of a session: one at a time, always at the newest frame of a track.
+
+    Args:
+        watcher: The model, where it looks at frames itself.
+        wake: Called when a look found something that deserves a tick.
+        failed: Called with the error when a look raises; looking goes on.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        watcher: FrameWatcher | None,
+        *,
+        wake: Callable[[], None],
+        failed: Callable[[Exception], None],
+        rates: LookRates | None = None,
+    ) -> None:
+        self._clock = clock
+        self._watcher = watcher
+        self._wake = wake
+        self._failed = failed
+        self._rates = rates or LookRates()
+        self._detectors: dict[str, ChangeDetector] = {}
+        self._rations: dict[str, _Ration] = {}
+        self._due: dict[str, Frame] = {}
+        self._there = asyncio.Event()
+
+    def offer(self, frame: Frame) -> None:
+        """Glances at a frame that just arrived and keeps it for a look if it is worth one."""
+        if frame.track in self._due:
+            self._due[frame.track] = frame
+            return
+        detector = self._detectors.setdefault(frame.track, ChangeDetector())
+        ration = self._rations.setdefault(frame.track, _Ration(self._rates))
+        now = self._clock.now()
+        if ration.allows(now, changed=detector.glance(frame.picture)):
+            ration.spend(now)
+            self._due[frame.track] = frame
+            self._there.set()
+
+    def forget(self, track: str) -> None:
+        """Drops what is kept of a track that has ended."""
+        for kept in (self._detectors, self._rations, self._due):
+            kept.pop(track, None)
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        while True:
+            await self._there.wait()
+            self._there.clear()
+            while self._due:
+                track = next(iter(self._due))
+                frame = self._due[track]
+                try:
+                    look = await asyncio.to_thread(self._look, frame)
+                except Exception as error:  # a fault in looking must not end the session
+                    self._failed(error)
+                    look = Look()
+                # The frame that came meanwhile, if any, waits for its own ration.
+                self._due.pop(track, None)
+                if ration := self._rations.get(track):
+                    ration.busy = look.busy
+                if look.wake:
+                    self._wake()
+
+    def _look(self, frame: Frame) -> Look:
+        detector = self._detectors.get(frame.track)
+        change = detector.look(frame) if detector else None
+        look = self._watcher.look(frame) if self._watcher else Look()
+        if change is None:
+            return look
+        return Look(wake=look.wake or change.spike, busy=look.busy or not change.still)
