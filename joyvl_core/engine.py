@@ -106,6 +106,7 @@ class Engine:
         self.tickets = Tickets(delegate, clock, log, self._on_news, self._settings.delegation)
         self._sampler = Sampler(clock)
         self._codecs: dict[str, AdaCodec] = {}
+        self._shown: dict[str, Frame] = {}
         self._triggers = Triggers(
             clock, interval=self._settings.interval, floor=self._settings.floor, events=self._settings.events
         )
@@ -136,6 +137,7 @@ class Engine:
         self._sampler.remove(track)
         self._watch.forget(track)
         self._codecs.pop(track, None)
+        self._shown.pop(track, None)
 
     def offer_picture(self, track: str, picture: Picture, pts: float) -> None:
         """A picture arrived; `pts` are the track's own seconds."""
@@ -248,7 +250,10 @@ class Engine:
                 views.append(TrackView(track, slot.label, None))
                 continue
             try:
-                kind, tokens = await asyncio.to_thread(self._encode, frame)
+                # A picture that a tick has shown already costs nothing to show again.
+                known = self._shown.get(track) is frame
+                kind, tokens = (FrameKind.SKIP, 0) if known else await asyncio.to_thread(self._encode, frame)
+                self._shown[track] = frame
             except Exception as error:  # the codec must not end the session
                 self._health("codec", error)
                 kind, tokens = FrameKind.NONE, 0

@@ -1,10 +1,11 @@
 import asyncio
+import itertools
 import json
 
 import pytest
 
-from joyvl_core.acts.gates import GateSettings
 from joyvl_core.actions import Speak
+from joyvl_core.acts.gates import GateSettings
 from joyvl_core.delegation import DelegationSettings
 from joyvl_core.engine import EngineSettings
 from joyvl_core.events import DeliveryEvent, InstructionEvent, StatusEvent, TicketEvent, encode, read_event
@@ -61,7 +62,7 @@ def test_a_floor_keeps_events_from_flooding():
             engine.add_chat("ann", f"line {step}", addressed=True)
 
     times = [tick.t for tick in ticks(run_engine(ScriptedModel(), 3, during=during))]
-    assert all(later - earlier > 0.199 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier > 0.199 for earlier, later in itertools.pairwise(times))
 
 
 def test_with_events_off_there_is_only_the_grid():
@@ -145,7 +146,7 @@ def test_an_edit_of_an_unknown_instruction_is_a_status():
 
 def test_a_gated_act_is_logged_as_gated_and_not_sent():
     sink = ListSink()
-    script = {n: "</response> Hello." for n in range(6)}
+    script = dict.fromkeys(range(6), "</response> Hello.")
     settings = EngineSettings(gates=GateSettings(duplicate_s=2.5))
     logged = ticks(run_engine(ScriptedModel(script), 5, sinks=[sink], settings=settings))
     assert [tick.gate for tick in logged] == [None, "duplicate", "duplicate", None, "duplicate", "duplicate"]

