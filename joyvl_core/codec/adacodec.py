@@ -80,7 +80,7 @@ class AdaCodec:
         motion = self._search.search(self._reference, picture)
         floor = _FLOOR + _NOISE_GAIN * np.maximum(self._noise - _FLOOR / _NOISE_GAIN, 0.0)
         changed = _supported(motion.still > floor)
-        cost = float(np.where(changed, cv2.max(motion.cost - floor, 0.0), 0.0).mean())
+        cost = float(np.where(changed, np.maximum(motion.cost - floor, 0.0), 0.0).mean())
         self._noise += (np.minimum(motion.still, _NOISIEST) - self._noise) * np.where(changed, 0.2, 1.0) * _NOISE_PACE
         kind = self._kind(motion, changed, floor, cost, picture)
         if kind is not FrameKind.SKIP:

@@ -20,6 +20,10 @@ _CELL_SHARE = 0.2
 _FLOOR = 7.0
 """Brightness levels that a change must exceed on the quietest camera."""
 _NOISE_GAIN = 4.0
+_LIGHT_GAIN = 0.2
+"""A changing light is never quite the curve that was fitted to it."""
+_WHITE = 235.0
+"""Brightness from which on an overexposed sensor tells nothing apart."""
 _QUIET = 1.0
 _LEARN_SECONDS = 2.0
 _NOISE_SECONDS = 6.0
@@ -29,13 +33,16 @@ _FASTEST = 0.5
 """Widths of the picture that a followed change may travel a second."""
 _LEAST_MASS = 10.0
 """Changed pixels (of the small picture) that are worth a tick once they have been seen twice."""
-_SURE_MASS = 60.0
-_CUT_SHARE = 0.55
-_SAME_SCENE = 0.5
+_SURE_MASS = 35.0
+_CUT_SHARE = 0.35
+_SAME_SCENE = 0.4
 _LONGEST_STEP = 2.0
 
 _GLANCE_COLUMNS = 64
 _GLANCE_FLOOR = 10.0
+_GLANCE_GAIN = 6.5
+_SHIMMER_AT_FIRST = 3.0
+_SHIMMER_PACE = 0.2
 _GLANCE_POINTS = 4
 
 
@@ -71,11 +78,11 @@ class ChangeDetector:
         self._claimed_until = self._cells_before = np.zeros((0, 0), np.float32)
         self._t = 0.0
         self._seen: Luma | None = None
-        self._shimmer = 2.0
+        self._shimmer = _SHIMMER_AT_FIRST
 
     def look(self, frame: Frame) -> Change:
         """Looks at a frame, 2 to 30 times a second at any times."""
-        self._seen = _points(frame.picture)
+        self._sample(frame.picture)
         now = _small(frame.picture)
         step = min(max(frame.t - self._t, 0.0), _LONGEST_STEP)
         self._t = frame.t
@@ -84,8 +91,10 @@ class ChangeDetector:
             return Change()
         expected = relight(self._background, now)
         error = cv2.min(cv2.absdiff(now, expected), cv2.absdiff(now, relight_locally(self._background, now)))
-        error = cv2.max(error - _edge_slack(expected), 0.0)
-        limit = _FLOOR + _NOISE_GAIN * cv2.max(self._stray - _QUIET, 0.0)
+        error = np.maximum(error - _edge_slack(expected), 0.0)
+        error[cv2.min(now, expected) > _WHITE] = 0.0
+        limit = _FLOOR + _NOISE_GAIN * np.maximum(self._stray - _QUIET, 0.0)
+        limit += _LIGHT_GAIN * cv2.absdiff(expected, self._background)
         changed = error > limit
         cells = _cells(changed)
         amount = float(changed.mean())
@@ -103,10 +112,17 @@ class ChangeDetector:
         seen = self._seen
         if seen is None or seen.shape != points.shape:
             return True
-        difference = points.astype(np.int16) - seen
-        difference -= np.int16(difference.mean())
-        far = np.abs(difference, out=difference) > _GLANCE_FLOOR
+        far = _differences(points, seen) > max(_GLANCE_FLOOR, _GLANCE_GAIN * self._shimmer)
         return int(np.count_nonzero(far)) >= _GLANCE_POINTS
+
+    def _sample(self, picture: Picture) -> None:
+        """Keeps the points that glances compare with, and learns how far they stray by themselves."""
+        points, before = _points(picture), self._seen
+        if before is not None and before.shape == points.shape:
+            # Most points of most pictures do not move, so the median is the sensor's own.
+            stray = float(np.median(_differences(points, before)))
+            self._shimmer += (stray - self._shimmer) * _SHIMMER_PACE
+        self._seen = points
 
     def _start(self, now: Plane) -> None:
         self._background = now
@@ -157,6 +173,13 @@ def _small(picture: Picture) -> Plane:
     size = fit((luma.shape[1], luma.shape[0]), _WITHIN)
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(small, (3, 3), 0).astype(np.float32)
+
+
+def _differences(points: Luma, before: Luma) -> NDArray[np.int16]:
+    """How far each point went from where it was, a common shift of brightness left out."""
+    difference = points.astype(np.int16) - before
+    difference -= np.int16(difference.mean())
+    return np.abs(difference, out=difference)
 
 
 def _edge_slack(expected: Plane) -> Plane:

@@ -60,7 +60,7 @@ def relight(reference: Plane, picture: Plane) -> Plane:
     slope += gain - bend
     slope *= reference
     slope += offset * 255.0
-    return cv2.min(cv2.max(slope, 0.0), 255.0)
+    return np.clip(slope, 0.0, 255.0)
 
 
 def relight_locally(reference: Plane, picture: Plane) -> Plane:
@@ -81,7 +81,7 @@ def relight_locally(reference: Plane, picture: Plane) -> Plane:
     then, now = cv2.blur(reference, window), cv2.blur(picture, window)
     spread = cv2.blur(reference * reference, window) - then * then
     together = cv2.blur(reference * picture, window) - then * now
-    gain = cv2.min(cv2.max(together / (spread + _TEXTURELESS), _LEAST_GAIN), _MOST_GAIN)
+    gain = np.clip(together / (spread + _TEXTURELESS), _LEAST_GAIN, _MOST_GAIN)
     return cv2.blur(gain, window) * reference + cv2.blur(now - gain * then, window)
 
 

@@ -17,6 +17,8 @@ Field = NDArray[np.int16]
 _SMALLEST_FOR_FLOW = 48
 """The optical flow's pyramid needs pictures of some size; on smaller ones nothing is said to move."""
 _EDGE_SLACK = 0.25
+_LIGHT_SLACK = 0.15
+"""A changing light is never quite the curve that was fitted to it."""
 _VECTOR_COST = 0.02
 """Brightness levels that a motion vector must save for each pixel of its length."""
 
@@ -47,16 +49,16 @@ class MotionSearch:
     def search(self, reference: Plane, picture: Plane) -> BlockMotion:
         """Explains `picture` by `reference`, both (h, w) with sides of whole blocks, whatever the light did."""
         expected = relight(reference, picture)
-        slack = _steepness(expected) * _EDGE_SLACK
+        slack = _steepness(expected) * _EDGE_SLACK + cv2.absdiff(expected, reference) * _LIGHT_SLACK
         error = cv2.min(cv2.absdiff(picture, expected), cv2.absdiff(picture, relight_locally(reference, picture)))
-        still = self._mean(cv2.max(error - slack, 0.0))
+        still = self._mean(np.maximum(error - slack, 0.0))
         best = still.copy()
         field = np.zeros((*still.shape, 2), np.int16)
         if min(picture.shape) < _SMALLEST_FOR_FLOW or not bool((still > 0.5).any()):
             return BlockMotion(field, best, still)
         for candidate in self._candidates(expected, picture):
             warped = self._warp(expected, candidate)
-            left = self._mean(cv2.max(cv2.absdiff(picture, warped) - slack, 0.0))
+            left = self._mean(np.maximum(cv2.absdiff(picture, warped) - slack, 0.0))
             left += _VECTOR_COST * np.abs(candidate).sum(axis=2, dtype=np.float32)
             better = left < best
             best[better] = left[better]
