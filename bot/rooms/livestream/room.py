@@ -1,0 +1,275 @@
+"""The room: opens a source, shows its pictures at their time, and comes back to a live one that stops."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot.rooms.livestream.address import SOURCE, Pace, public_name
+from bot.rooms.livestream.decoding import Heard, Item, Opened, Shown, decode
+from bot.rooms.livestream.playout import Playout
+from bot.rooms.livestream.readahead import ReadAhead
+from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
+from joyvl_core.ports import AgentState, RoomListener, RoomState, RoomStatus, Transcript, VoiceTrack
+
+TRACK = "video"
+
+READ_AHEAD = 6
+"""Decoded pictures and chunks of sound that may wait."""
+
+LATE = 0.25
+"""Seconds a file's picture may be late before it is dropped."""
+
+SHOWN_AT_LEAST = 1.0
+"""Seconds after which a picture is shown however late it is."""
+
+SOUND_EARLY = 0.25
+"""Seconds sound may come early: decoders hand pictures out after the sound that belongs to them."""
+
+BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before each attempt to reopen; the last one repeats."""
+
+SETTLED = 10.0
+"""Seconds of pictures after which the next interruption counts as a first one."""
+
+_OPENING = RoomStatus(RoomState.JOINING, "opening")
+_PLAYING = RoomStatus(RoomState.JOINED, "playing")
+_BACK = RoomStatus(RoomState.JOINED, "source_back")
+_ENDED = RoomStatus(RoomState.LEFT, "ended")
+_ASKED = RoomStatus(RoomState.LEFT, "asked")
+_DURATION = RoomStatus(RoomState.LEFT, "duration")
+_CANCELLED = RoomStatus(RoomState.LEFT, "cancelled")
+_GONE = RoomStatus(RoomState.FAILED, "source_gone", "Start the sender again, then watch it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class LivestreamOptions:
+    """What to watch, and how patiently.
+
+    Attributes:
+        source: A path, an http(s), rtmp(s) or rtsp(s) URL, or `camera:N`. May hold credentials.
+        realtime: Pictures keep to the wall clock, and late ones are dropped. Without it none is dropped and
+            every source is paced by its own time: the loop's clock is the stream (`VirtualTimeLoop`).
+        sound: Whether sound is delivered.
+        open_within: Seconds to open the source and show a first picture.
+        stall_after: Seconds without data after which a live source counts as interrupted.
+        give_up_after: Seconds an interruption may last.
+        duration: Ends the stay after so many seconds of pictures.
+    """
+
+    source: str = field(repr=False)
+    realtime: bool = True
+    sound: bool = True
+    open_within: float = 10.0
+    stall_after: float = 5.0
+    give_up_after: float = 300.0
+    duration: float | None = None
+
+
+class LivestreamRoom:
+    """Implements the `Room` port over PyAV. Nobody hears or reads what the bot says here.
+
+    Pictures carry the stream's own seconds, and so does the `t` of the sound.
+    """
+
+    def __init__(self, options: LivestreamOptions) -> None:
+        self._options = options
+        self._scope: asyncio.Timeout | None = None
+        self._asked_to_leave = False
+        self._listener: RoomListener | None = None
+        self._playout = Playout(Pace.FIXED)
+        self._pace = Pace.FIXED
+        self._live = False
+        self._joined = False
+        self._shown_at: float | None = None
+        self._playing_since: float | None = None
+        self._away_since: float | None = None
+        self.dropped = 0
+        """Pictures not shown because they came too late."""
+
+    @property
+    def name(self) -> str:
+        return public_name(self._options.source)
+
+    @property
+    def voice(self) -> VoiceTrack | None:
+        return None
+
+    async def run(self, listener: RoomListener) -> None:
+        """Opens the source and returns when it is over.
+
+        Raises:
+            BadInputError: The source cannot be watched: no such file, not a video, no picture, an unknown scheme.
+            UnavailableError: It cannot be reached.
+            RuntimeError: The stay has been run before.
+        """
+        if self._listener is not None:
+            raise RuntimeError("a stay can't be run twice: make another room")
+        self._listener = listener
+        ending = _CANCELLED
+        listener.on_status(_OPENING)
+        try:
+            ending = await self._stay(listener)
+        except JoyVLError as error:
+            ending = RoomStatus(RoomState.FAILED, error.kind, error.hint)
+            raise
+        finally:
+            self._take_down(listener)
+            listener.on_status(ending)
+
+    async def leave(self) -> None:
+        self._asked_to_leave = True
+        if self._scope is not None:
+            self._end_at(asyncio.get_running_loop().time())
+
+    async def send_chat(self, text: str) -> None:
+        """Does nothing: a stream has no chat."""
+
+    async def send_transcript(self, transcript: Transcript) -> None:
+        """Does nothing: a stream takes no captions."""
+
+    async def set_agent_state(self, state: AgentState) -> None:
+        """Does nothing: nobody here could see it."""
+
+    # --- the stay ---------------------------------------------------------------------------
+
+    async def _stay(self, listener: RoomListener) -> RoomStatus:
+        if self._asked_to_leave:
+            return _ASKED
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                return await self._watch(listener)
+        except TimeoutError:
+            return _ASKED if self._asked_to_leave else _DURATION
+
+    def _end_at(self, when: float) -> None:
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(when)
+
+    async def _watch(self, listener: RoomListener) -> RoomStatus:
+        """Plays the source, a live one again and again, until it is over."""
+        loop = asyncio.get_running_loop()
+        attempt = 0
+        while True:
+            try:
+                if not await self._play(listener):
+                    return _ENDED
+                reason = "source_ended"
+            except JoyVLError as error:
+                if not self._joined or not self._live:
+                    raise
+                reason = error.kind
+            now = loop.time()
+            if self._playing_since is not None and now - self._playing_since >= SETTLED:
+                attempt = 0
+            self._pause(listener, reason, now)
+            if self._away_since is not None and now - self._away_since >= self._options.give_up_after:
+                return _GONE
+            await asyncio.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+            attempt += 1
+
+    def _pause(self, listener: RoomListener, reason: str, now: float) -> None:
+        if self._away_since is None:
+            self._away_since, self._playing_since = now, None
+            self._take_down(listener)
+            listener.on_status(RoomStatus(RoomState.PAUSED, reason, "It goes on when the sender is back."))
+
+    def _take_down(self, listener: RoomListener) -> None:
+        if self._shown_at is not None:
+            self._shown_at = None
+            listener.on_track_gone(TRACK)
+
+    # --- one connection ---------------------------------------------------------------------
+
+    async def _play(self, listener: RoomListener) -> bool:
+        """Plays the source once. Returns whether more may come."""
+        options = self._options
+        start = partial(
+            decode,
+            options.source,
+            sound=options.sound,
+            open_within=options.open_within,
+            stall_after=options.stall_after,
+        )
+        reading: ReadAhead[Item] = ReadAhead(start, ahead=READ_AHEAD)
+        ends = 0.0
+        try:
+            while (item := await self._next(reading)) is not None:
+                match item:
+                    case Opened():
+                        if self._live and not item.live:
+                            return False  # the broadcast is over: what is there now is its recording
+                        self._begin(item)
+                    case Shown():
+                        ends = await self._show(listener, item)
+                    case Heard():
+                        await self._hear(listener, item)
+        finally:
+            reading.close()
+        if self._shown_at is None:
+            raise self._no_picture()
+        if not self._live:
+            await _sleep_until(ends)
+        return self._live
+
+    async def _next(self, reading: ReadAhead[Item]) -> Item | None:
+        """The next item, None at the end. A live source that gives nothing is given up even where its codec hangs."""
+        within = self._options.open_within if self._shown_at is None else self._options.stall_after
+        try:
+            async with asyncio.timeout(within + 1.0 if self._live or self._shown_at is None else None):
+                return await anext(reading, None)
+        except TimeoutError:
+            raise UnavailableError(
+                f"{self.name} sends nothing.",
+                source=SOURCE,
+                kind="source_stalled" if self._joined else "unreachable",
+                hint="Check the address, and that the sender is on.",
+                retryable=True,
+            ) from None
+
+    def _begin(self, opened: Opened) -> None:
+        self._live = opened.live
+        self._pace = opened.address.pace
+        if not self._options.realtime and self._pace is Pace.ARRIVAL:
+            self._pace = Pace.ELASTIC
+        self._playout = Playout(self._pace)
+
+    async def _show(self, listener: RoomListener, shown: Shown) -> float:
+        """Shows a picture at its time. Returns when it has been seen long enough."""
+        loop = asyncio.get_running_loop()
+        due = self._playout.due(shown.pts, loop.time())
+        await _sleep_until(due)
+        now = loop.time()
+        if self._shown_at is None:
+            self._come_in(listener, now)
+        elif self._options.realtime and now - due > LATE and now - self._shown_at < SHOWN_AT_LEAST:
+            self.dropped += 1
+            return now
+        self._shown_at = now
+        listener.on_picture(TRACK, shown.picture, shown.pts)
+        return due + shown.length
+
+    def _come_in(self, listener: RoomListener, now: float) -> None:
+        """The first picture is there, or the first one again."""
+        if not self._joined and self._options.duration is not None:
+            self._end_at(now + self._options.duration)
+        listener.on_status(_BACK if self._joined else _PLAYING)
+        listener.on_track(TRACK, self.name)
+        self._joined, self._away_since, self._playing_since = True, None, now
+
+    async def _hear(self, listener: RoomListener, heard: Heard) -> None:
+        if self._shown_at is None:
+            return  # the stay begins with the first picture
+        now = asyncio.get_running_loop().time()
+        await _sleep_until(self._playout.heard(heard.chunk.t, now) - SOUND_EARLY)
+        listener.on_audio(self.name, heard.chunk)
+
+    def _no_picture(self) -> JoyVLError:
+        kind: type[JoyVLError] = UnavailableError if self._live else BadInputError
+        return kind(f"{self.name} has no picture.", source=SOURCE, kind="no_picture", hint="Give another video.")
+
+
+async def _sleep_until(when: float) -> None:
+    # Sleeping for nothing still lets others run.
+    await asyncio.sleep(max(0.0, when - asyncio.get_running_loop().time()))
