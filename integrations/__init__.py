@@ -1,0 +1,1 @@
+"""Adapters to other people's services, one file each, behind the ports of the core."""

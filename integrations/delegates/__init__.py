@@ -1,0 +1,1 @@
+"""Who answers the questions that the interaction model hands on."""

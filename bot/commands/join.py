@@ -1,0 +1,104 @@
+"""`joyvl join`: one participant into one LiveKit room, until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import cv2
+import typer
+from pydantic import SecretStr
+
+from bot.assembly import engine_settings, make_delegate, make_model, make_voice
+from bot.participant import Brief, Participant, Persona
+from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
+from bot.settings import Settings, load_settings
+from bot.stay import check_end, open_log, until_interrupted
+from joyvl_core.clock import LoopClock
+
+
+def join(
+    room: Annotated[str, typer.Argument(help="Name of the room.")],
+    url: Annotated[str | None, typer.Option(help="The server (LIVEKIT_URL).")] = None,
+    api_key: Annotated[str | None, typer.Option(help="Its key (LIVEKIT_API_KEY).")] = None,
+    api_secret: Annotated[
+        str | None, typer.Option(help="Its secret; better in LIVEKIT_API_SECRET, where no process list shows it.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="A ready token instead of key and secret (LIVEKIT_TOKEN).")] = None,
+    identity: Annotated[str | None, typer.Option(help="Identity in the room; made up when not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name that people see.")] = None,
+    instruct: Annotated[
+        list[str] | None, typer.Option("--instruct", "-i", help="A standing instruction; may be given again.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The interaction model.")] = None,
+    voice: Annotated[str | None, typer.Option(help="The voice, or none.")] = None,
+    language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
+    delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
+    jsonl: Annotated[
+        str | None, typer.Option(help="Append the log to a file; - for stdout, with nothing else there.")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(min=0.0, help="Leave after this many seconds.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> None:
+    """Joins a LiveKit room as a participant: watches its video, speaks, writes chat, leaves when asked to.
+
+    Examples:
+
+        joyvl join standup --instruct "Greet everybody who comes in"
+        joyvl join road --url ws://127.0.0.1:7880 --api-key devkey -i "Count the cars that pass"
+    """
+    settings = load_settings(
+        model=model,
+        language=language,
+        delegate=delegate,
+        voice=voice,
+        name=name,
+        livekit_url=url,
+        livekit_api_key=api_key,
+        livekit_api_secret=api_secret,
+        livekit_token=token,
+    )
+    brief = Brief(
+        persona=Persona(settings.name, settings.language),
+        instructions=tuple(instruct or ()),
+        seconds=duration,
+        engine=engine_settings(settings),
+    )
+    cv2.setNumThreads(1)
+    asyncio.run(_join(_options(settings, room, identity), settings, brief, jsonl))
+
+
+def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOptions:
+    given = {"identity": identity} if identity else {}
+    return LiveKitOptions(
+        url=settings.livekit_url,
+        room=room,
+        token=settings.livekit_token if settings.livekit_token.get_secret_value() else None,
+        api_key=settings.livekit_api_key,
+        api_secret=settings.livekit_api_secret if settings.livekit_api_secret.get_secret_value() else SecretStr(""),
+        name=settings.name,
+        alone_after=settings.alone_after,
+        **given,
+    )
+
+
+async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
+    clock = LoopClock(started=False)
+    log, timeline = open_log(clock, jsonl)
+    room = LiveKitRoom(options)
+    try:
+        participant = Participant(
+            room,
+            make_model(settings),
+            clock,
+            log,
+            voice=make_voice(settings),
+            delegate=make_delegate(settings),
+            brief=brief,
+        )
+        ended = await until_interrupted(participant.run(), room.leave)
+    finally:
+        if timeline:
+            timeline.finish()
+        log.close()
+    check_end(ended)

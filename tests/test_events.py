@@ -1,0 +1,149 @@
+"""The log's schema is a contract: golden lines, one of each kind, and what is refused."""
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from joyvl_core.clock import LoopClock, run_virtual
+from joyvl_core.events import (
+    ChatEvent,
+    DeliveryEvent,
+    EventLog,
+    InstructionEvent,
+    SpeechEvent,
+    StatusEvent,
+    TicketEvent,
+    TickEvent,
+    TrackCost,
+    encode,
+    read_event,
+)
+from joyvl_core.observation import FrameKind, TicketState, Trigger
+
+GOLDEN = Path(__file__).parent / "golden" / "log-v1.jsonl"
+
+_AT = {"wall": 1_700_000_014.8, "t": 14.8}
+EVENTS = [
+    StatusEvent(**_AT, state="room.joined", reason="opened"),
+    InstructionEvent(**_AT, id="i1", state="added", text="Count the cars that pass", author="operator"),
+    StatusEvent(**_AT, state="understood", reason="I will count the vehicles that pass.", instruction="i1"),
+    ChatEvent(**_AT, id="c1", author="ann", text="数到几了?", addressed=True),
+    SpeechEvent(**_AT, id="s2", speaker="bob", text="hello", final=True),
+    TickEvent(
+        **_AT,
+        n=14,
+        triggers=(Trigger.INTERVAL,),
+        action="silence",
+        decided="silence",
+        raw="</silence>",
+        p_silence=0.97,
+        latency_ms=12.5,
+        tracks=(TrackCost(id="v0", frame=FrameKind.SKIP, tokens=0, age_ms=40.0),),
+        frame=FrameKind.SKIP,
+        tokens=0,
+    ),
+    TickEvent(
+        **_AT,
+        n=15,
+        triggers=(Trigger.CHANGE, Trigger.CHAT),
+        action="speak",
+        decided="speak",
+        text="2",
+        raw="</response> 2",
+        instruction="i1",
+        reply_to="c1",
+        latency_ms=31.0,
+        tracks=(
+            TrackCost(id="v0", frame=FrameKind.I, tokens=242, age_ms=40.0),
+            TrackCost(id="v1", frame=FrameKind.P, tokens=18, age_ms=12.0),
+        ),
+        frame=FrameKind.I,
+        tokens=260,
+    ),
+    TickEvent(
+        **_AT,
+        n=16,
+        triggers=(Trigger.TIMER,),
+        action="silence",
+        decided="speak",
+        gate="quiet",
+        text="3",
+        raw="</response> 3",
+        latency_ms=2.0,
+        tracks=(TrackCost(id="v0", frame=FrameKind.NONE, tokens=0),),
+    ),
+    TickEvent(
+        **_AT,
+        n=17,
+        triggers=(Trigger.INTERVAL,),
+        action="delegate",
+        decided="delegate",
+        text="Let me find out.",
+        raw="</response> Let me find out. </delegation> Whose dog is it?",
+        note="Let me find out.",
+        question="Whose dog is it?",
+        ticket="d1",
+        latency_ms=8.0,
+    ),
+    DeliveryEvent(**_AT, tick=15, sink="voice"),
+    DeliveryEvent(**_AT, tick=16, sink="chat", dropped="stale"),
+    TicketEvent(**_AT, id="d1", state=TicketState.DONE, question="Whose dog is it?", digest="Ann's."),
+]
+
+
+def test_the_golden_log_is_written_byte_for_byte():
+    assert "".join(encode(event) + "\n" for event in EVENTS) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_golden_log_is_read_back():
+    assert [read_event(line) for line in GOLDEN.open(encoding="utf-8")] == EVENTS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "{}",
+        '{"v":2,"kind":"status","wall":1,"t":1,"state":"a","reason":"b"}',
+        '{"v":1,"kind":"tick"}',
+        "[]",
+        "null",
+    ],
+)
+def test_what_is_no_event_is_refused(line):
+    with pytest.raises(ValidationError):
+        read_event(line)
+
+
+@given(st.binary())
+def test_any_bytes_are_an_event_or_refused(line):
+    with pytest.raises(ValidationError):
+        read_event(line)
+
+
+@given(st.text(max_size=300), st.floats(0, 1e6))
+def test_any_chat_survives_the_wire(text, t):
+    event = ChatEvent(wall=1.0, t=round(t, 4), id="c1", author="ann", text=text, addressed=False)
+    if text.isprintable():
+        line = encode(event)
+        assert "\n" not in line
+        assert read_event(line) == event
+
+
+def test_a_log_that_cannot_be_written_says_so_once_and_goes_on():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+    async def main():
+        log = EventLog(LoopClock())
+        log.to_stream(Full())
+        log.status("a", "b")
+        log.status("c", "d")
+        return [event.state for event in log.recent()]
+
+    assert run_virtual(main()) == ["a", "log.failed", "c"]
