@@ -1,0 +1,348 @@
+"""What people say to the bot, and what comes of it: wishes taken, questions answered, unclear words asked back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from joyvl_core.media import Frame
+from joyvl_core.memory.working import Turn, WorkingMemory
+from joyvl_core.models.embedded.answers import Answers, Situation
+from joyvl_core.models.embedded.percepts import Percept
+from joyvl_core.models.embedded.policy import Priority, Utterance, nouns, phrases
+from joyvl_core.models.embedded.wishes import STANDING, Category, Intent, Reading, Running, Sureness, Wish
+from joyvl_core.observation import Edit, Instruction, Notice, Request
+
+_ANSWER_HOLDS = 120.0
+"""Seconds for which a question asked back waits for its yes or no."""
+_REPLY_HOLDS = 30.0
+_PREPARED = 64
+"""Readings kept for instructions that the engine has not handed over yet."""
+
+_MENTION = re.compile(r"^\s*@[^\s,:，：]{1,40}[\s,:，：]*")
+_BY_ID = re.compile(
+    r"(?:cancel|stop|remove|drop|delete|取消|停止|停掉|删除|不要)\s*#?(i\d{1,9})[.。!！]?", re.IGNORECASE
+)
+_YES = re.compile(
+    r"(?:yes|yeah|yep|yup|y|sure|right|correct|exactly|ok|okay|please do|do it|that'?s (?:it|right)|"
+    r"对|对的|对啊|是|是的|是啊|没错|好|好的|好啊|嗯|可以|行|正是)(?:[,，\s]*(?:please|thanks|请|谢谢))?[\s.!。！]*",
+    re.IGNORECASE,
+)
+_NO = re.compile(
+    r"(?:no|nope|nah|n|wrong|not that|not really|不|不是|不对|不是的|没有|错了|不用|不要)"
+    r"(?:[\s.!,，。！]+(?P<rest>.+))?[\s.!。！]*",
+    re.IGNORECASE | re.DOTALL,
+)
+_TALK = re.compile(
+    r"(?:ok |okay )?(?:(?:you can|you may|please|start|keep) )?"
+    r"(?:talk|speak|unmute(?: yourself)?)(?:ing)?(?: again| now| up)?[.!]*"
+    r"|(?:你)?(?:现在)?(?:可以|请|继续|接着|恢复)(?:继续)?(?:说话|说|讲话|发言)了?吧?[。！]*|取消静音[。！]*",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(r"\b(?:thanks?|thank you|thx|cheers)\b|谢谢|多谢|感谢", re.IGNORECASE)
+
+_NEEDS_SOMEBODY = frozenset({Intent.UNJUDGEABLE, Intent.TRANSLATE_TEXT})
+
+
+class Understanding(Protocol):
+    """Reads people's words. Blocks."""
+
+    def read(self, text: str, *, running: Sequence[Running], language: str) -> Reading:
+        """How the words are to be understood, given what is running."""
+        ...
+
+    def can_do(self, language: str) -> str:
+        """One line that lists what can be asked."""
+        ...
+
+
+class TextEye(Protocol):
+    """Reads what is written in a picture. Blocks."""
+
+    def read(self, frame: Frame) -> tuple[Percept, ...]:
+        """The texts in the picture now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Words for the bot: a line said to it, or an instruction that it got some other way.
+
+    Attributes:
+        line: Id of the chat or speech line; None for an instruction.
+        instruction: Id of the instruction; None for a line.
+    """
+
+    text: str
+    author: str
+    t: float
+    line: str | None = None
+    instruction: str | None = None
+    addressed: bool = True
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What comes of what was said in one tick. `begin`: the wishes to be served, by instruction id."""
+
+    utterances: list[Utterance] = field(default_factory=list)
+    begin: dict[str, Wish] = field(default_factory=dict)
+    edits: list[Edit] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    reading: Reading
+    remark: Remark
+    t: float
+
+
+class Conversation:
+    """Owns the dialogue's state: what was asked back, and what was understood ahead of its instruction."""
+
+    def __init__(
+        self, understanding: Understanding, answers: Answers, working: WorkingMemory, eye: TextEye | None = None
+    ) -> None:
+        self._understanding = understanding
+        self._answers = answers
+        self._working = working
+        self._eye = eye
+        self._asked: _Asked | None = None
+        self._prepared: OrderedDict[tuple[str, str], Reading] = OrderedDict()
+        self._disclosed: set[tuple[Category, bool]] = set()
+
+    async def instructed(
+        self, instruction: Instruction, situation: Situation, frames: Iterable[Frame], out: Outcome
+    ) -> None:
+        """An instruction is new, or has new words."""
+        remark = Remark(instruction.text, instruction.author, instruction.t, instruction=instruction.id)
+        key = _key(instruction.text)
+        ready = self._prepared.pop((instruction.id, key), None) or self._prepared.pop(("", key), None)
+        reading = ready or await self._read(remark.text, situation)
+        await self._take(reading, remark, situation, tuple(frames), out)
+
+    async def heard(self, remark: Remark, situation: Situation, frames: Iterable[Frame], out: Outcome) -> None:
+        """Somebody said something. Lines for others are passed over, unless they answer what was asked back."""
+        text = _MENTION.sub("", remark.text).strip()
+        remark = replace(remark, text=text)
+        asked = self._asked
+        waiting = asked is not None and remark.t - asked.t <= _ANSWER_HOLDS
+        answers = waiting and (_YES.fullmatch(text) or _NO.fullmatch(text))
+        if not remark.addressed and not (answers and asked and asked.remark.author == remark.author):
+            return
+        if not text:
+            return
+        self._working.add(Turn(remark.t, "person", text))
+        if waiting and asked is not None:
+            self._asked = None
+            if _YES.fullmatch(text):
+                sure = replace(asked.reading, sureness=Sureness.SURE)
+                meant = replace(remark, text=asked.remark.text, instruction=asked.remark.instruction)
+                await self._take(sure, meant, situation, tuple(frames), out)
+                return
+            if refused := _NO.fullmatch(text):
+                if not refused["rest"]:
+                    self._reply(out, remark, phrases.line("say_again", asked.reading.wish.language), situation)
+                    return
+                remark = replace(remark, text=refused["rest"].strip())
+        await self._new(remark, situation, tuple(frames), out)
+
+    async def _new(self, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome) -> None:
+        language = "zh" if re.search(r"[㐀-鿿]", remark.text) else situation.language
+        if by_id := _BY_ID.fullmatch(remark.text):
+            self._cancel((by_id[1].lower(),), remark, language, situation, out)
+        elif _TALK.fullmatch(remark.text):
+            out.requests.append(Request("talk"))
+            self._reply(out, remark, phrases.line("ok", language), situation)
+        else:
+            await self._take(await self._read(remark.text, situation), remark, situation, frames, out)
+
+    async def _read(self, text: str, situation: Situation) -> Reading:
+        return await asyncio.to_thread(
+            self._understanding.read, text, running=situation.running, language=situation.language
+        )
+
+    async def _take(
+        self, reading: Reading, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome
+    ) -> None:
+        language = reading.wish.language
+        if reading.sureness is Sureness.ASK:
+            self._asked = _Asked(reading, remark, situation.moment.now)
+            self._tell(out, remark, "ask", reading.question, situation)
+        elif _THANKS.search(remark.text) and reading.wish.intent is Intent.OTHER:
+            self._reply(out, remark, phrases.line("welcome", language), situation)
+        elif reading.sureness is Sureness.UNCLEAR:
+            can_do = self._understanding.can_do(language)
+            self._tell(out, remark, "unclear", reading.understood, situation, remedy=can_do)
+        else:
+            await self._serve(reading, remark, situation, frames, out)
+
+    async def _serve(
+        self, reading: Reading, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome
+    ) -> None:
+        wish, language = reading.wish, reading.wish.language
+        match wish.intent:
+            case Intent.CANCEL:
+                self._cancel(reading.targets, remark, language, situation, out)
+            case Intent.CHANGE:
+                self._reply(out, remark, phrases.line("nothing_running", language), situation)
+            case Intent.QUIET:
+                out.requests.append(Request("quiet", wish.within))
+                self._reply(out, remark, phrases.line("ok", language), situation)
+            case Intent.LEAVE_ROOM:
+                out.requests.append(Request("leave"))
+                self._reply(out, remark, phrases.line("bye", language), situation)
+            case Intent.OTHER:
+                self._tell(out, remark, "unclear", self._understanding.can_do(language), situation)
+            case intent if intent in STANDING and reading.targets and remark.instruction is None:
+                self._change(reading, remark, situation, out)
+            case intent if intent in STANDING and (wish.standing or (remark.instruction and _kept(wish))):
+                self._stand(reading, remark, situation, out)
+            case intent if intent in _NEEDS_SOMEBODY:
+                self._ask_somebody(wish, remark, situation, out)
+            case Intent.READ_TEXT:
+                await self._read_text(wish, remark, frames, situation, out)
+            case _:
+                answer = self._answers.answer(wish, situation)
+                self._reply(out, remark, answer.text, situation, about=answer.about, why=reading.understood)
+
+    def _stand(self, reading: Reading, remark: Remark, situation: Situation, out: Outcome) -> None:
+        """A standing wish: an instruction is served from now on, a line becomes an instruction first."""
+        wish = reading.wish
+        helpless = wish.intent in _NEEDS_SOMEBODY and not situation.moment.can_delegate
+        if remark.instruction is None and helpless:
+            self._cannot_judge(wish, remark, out)
+            return
+        if remark.instruction is None:
+            self._prepare("", remark.text, reading)
+            out.edits.append(Edit("add", text=remark.text, author=remark.author))
+            self._reply(out, remark, reading.understood, situation)
+            return
+        out.begin[remark.instruction] = replace(wish, standing=True)
+        if remark.line is not None:
+            self._reply(out, remark, reading.understood, situation)
+        out.notices.append(Notice("understood", reading.understood, instruction=remark.instruction))
+        if helpless:
+            self._cannot_judge(wish, remark, out)
+        else:
+            self._disclose(wish, remark.instruction, out)
+
+    def _ask_somebody(self, wish: Wish, remark: Remark, situation: Situation, out: Outcome) -> None:
+        """A question that needs judgement: handed to somebody who has it, with the pictures."""
+        if not situation.moment.can_delegate:
+            self._cannot_judge(wish, remark, out)
+            return
+        out.utterances.append(
+            Utterance(
+                phrases.line("asking", wish.language),
+                Priority.REPLY,
+                situation.moment.now,
+                lifetime=_REPLY_HOLDS,
+                instruction=remark.instruction,
+                reply_to=remark.line,
+                why="needs judgement",
+                question=remark.text,
+            )
+        )
+
+    async def _read_text(
+        self, wish: Wish, remark: Remark, frames: tuple[Frame, ...], situation: Situation, out: Outcome
+    ) -> None:
+        texts: list[str] = []
+        if self._eye is not None:
+            for frame in frames:
+                texts += [" ".join(p.text.split()) for p in await asyncio.to_thread(self._eye.read, frame)]
+        words = " ".join(text for text in texts if text) or phrases.line("no_text", wish.language)
+        self._reply(out, remark, words, situation, why="read from the picture")
+
+    def _cancel(
+        self, targets: Sequence[str], remark: Remark, language: str, situation: Situation, out: Outcome
+    ) -> None:
+        running = {r.id for r in situation.running}
+        known = [target for target in targets if target in running or target in situation.instructions]
+        if known:
+            out.edits.extend(Edit("cancel", id=target, author=remark.author) for target in known)
+            what = phrases.joined([situation.instructions.get(target, target) for target in known], language)
+            words = phrases.line("stopped", language, what=what)
+        elif situation.instructions and not targets and len(situation.instructions) > 1:
+            ids = ", ".join(f"{i} ({text})" for i, text in situation.instructions.items())
+            words = phrases.line("which", language, ids=ids)
+        else:
+            words = phrases.line("nothing_running", language)
+        self._reply(out, remark, words, situation)
+
+    def _change(self, reading: Reading, remark: Remark, situation: Situation, out: Outcome) -> None:
+        """What runs already gets new words; the reading is of the whole new wish."""
+        target = reading.targets[0]
+        # The new words must stand by themselves: "make that ten" means nothing in a list of wishes.
+        out.edits.append(Edit("change", id=target, text=reading.understood, author=remark.author))
+        self._prepare(target, reading.understood, reading)
+        self._reply(out, remark, reading.understood, situation)
+
+    def _prepare(self, instruction: str, text: str, reading: Reading) -> None:
+        """Keeps a reading for the instruction that will come of it, so that it is read once."""
+        self._prepared[instruction, _key(text)] = reading
+        while len(self._prepared) > _PREPARED:
+            self._prepared.popitem(last=False)
+
+    def _cannot_judge(self, wish: Wish, remark: Remark, out: Outcome) -> None:
+        reason = phrases.line("cannot_judge", wish.language, what=remark.text)
+        remedy = phrases.line("need_delegate", wish.language)
+        out.notices.append(Notice("cannot_judge", reason, remedy, remark.instruction))
+
+    def _disclose(self, wish: Wish, instruction: str, out: Outcome) -> None:
+        """Says once of each sort of thing that its class is not verified."""
+        noun = nouns.noun(wish)
+        still = wish.intent is Intent.STATIC_CHANGE
+        if wish.category is Category.ANYTHING or not noun or (wish.category, still) in self._disclosed:
+            return
+        self._disclosed.add((wish.category, still))
+        reason = phrases.line("no_class_still" if still else "no_class", wish.language, noun=noun)
+        out.notices.append(Notice("class_not_verified", reason, instruction=instruction))
+
+    def _tell(
+        self, out: Outcome, remark: Remark, state: str, words: str, situation: Situation, *, remedy: str = ""
+    ) -> None:
+        """Answers a line; of an instruction, which nobody may be waiting at, it becomes a status."""
+        if remark.line is not None:
+            self._reply(out, remark, f"{words} {remedy}".strip(), situation)
+        else:
+            out.notices.append(Notice(state, words, remedy, remark.instruction))
+
+    def _reply(
+        self,
+        out: Outcome,
+        remark: Remark,
+        words: str,
+        situation: Situation,
+        *,
+        about: int | None = None,
+        why: str = "reply",
+    ) -> None:
+        self._working.add(Turn(situation.moment.now, "bot", words, about))
+        out.utterances.append(
+            Utterance(
+                words,
+                Priority.REPLY,
+                situation.moment.now,
+                lifetime=_REPLY_HOLDS,
+                instruction=remark.instruction,
+                reply_to=remark.line,
+                why=why,
+            )
+        )
+
+
+def _key(text: str) -> str:
+    return " ".join(text.split())[:500]
+
+
+def _kept(wish: Wish) -> bool:
+    """Whether a wish that could be answered once is better served on, when it is given as an instruction."""
+    return wish.intent in (Intent.COUNT_STANDING, Intent.READ_TEXT)
