@@ -123,7 +123,9 @@ class Reading:
         understood: The reading in one plain line, in the person's language, to be shown always.
         question: For ASK, the line to ask back ("Did you mean: …?").
         runner_up: The next best intent, if any.
-        targets: For CANCEL and CHANGE: ids of the running instructions that are meant.
+        targets: For CANCEL: ids of the running instructions that end. For a change: the one that `wish` replaces;
+            `wish` is then the whole new wish with its own intent ("make it 5 seconds": TIME_EVERY, every=5, same
+            quote). A wish of intent CHANGE or CANCEL without targets found nothing running that it could mean.
         margin: How far the best reading is ahead of the next, 0 to 1.
     """
 
