@@ -26,6 +26,7 @@ _STILL_LEVELS = 9.0
 _KEEP_STANDING_SECONDS = 90.0
 _STOOD_SECONDS = 3.0
 _COLOUR_EVERY = 0.15
+_UNCOVERED_SECONDS = 0.6
 _REST_MOST = 32
 
 
@@ -45,6 +46,7 @@ class Follower:
         self._targets: list[Target] = []
         self._recent: deque[tuple[float, Luma]] = deque(maxlen=8)
         self._before = -math.inf
+        self._covered_at = np.full((size[1], size[0]), -math.inf, np.float32)
 
     @property
     def active(self) -> bool:
@@ -107,6 +109,7 @@ class Follower:
         percepts = self._judge(circumstances, seen, now_grey, background)
         self._targets = [target for target in self._targets if target.state is not State.GONE]
         self._before = t
+        self._covered_at[self.covered() > 0] = t
         return percepts
 
     def _changing(self, t: float, grey: Luma) -> np.ndarray:
@@ -143,13 +146,12 @@ class Follower:
         return merged
 
     def _bear(self, t: float, blobs: list[Blob]) -> None:
-        known = [target for target in self._targets if target.state is State.PRESENT]
         for blob in blobs:
             if len(self._targets) >= _MOST_TARGETS:
                 return
             target = Target(blob, t, self._before if self._before > -math.inf else t, blob.touches_edge(self._size))
-            near = (blob.x - 4.0, blob.y - 4.0, blob.width + 8.0, blob.height + 8.0)
-            target.split_from_known = any(shared(near, k.box) > 0.2 and t - k.last < 1.0 for k in known)
+            uncovered = t - self._covered_at[blob.region][blob.mask > 0]
+            target.split_from_known = float((uncovered < _UNCOVERED_SECONDS).mean()) > 0.5
             target.over = next(
                 (r for r in self._targets if r.state is State.RESTING and shared(target.box, r.box) > 0.4), None
             )
