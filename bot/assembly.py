@@ -15,13 +15,19 @@ from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech
 NONE = "none"
 
 
-def make_model(settings: Settings) -> InteractionModel:
+def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = False) -> InteractionModel:
     """The interaction model that the settings name.
+
+    Args:
+        settings: Name it.
+        wall_time: Times are told by the time of day, not by the session's clock.
+        inline: The stream may run faster than it plays, so nothing may be put off to the background.
 
     Raises:
         BadInputError: There is none of that name.
     """
-    return cast(InteractionModel, _factory("joyvl.models", settings.model)(settings.language))
+    factory = _factory("joyvl.models", settings.model)
+    return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline))
 
 
 def make_voice(settings: Settings) -> TextToSpeech | None:

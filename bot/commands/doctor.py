@@ -26,8 +26,8 @@ def doctor(
 
     Examples:
 
-        joyvl doctor
-        joyvl doctor --json
+    - `joyvl doctor`
+    - `joyvl doctor --json`
     """
     console = Console(highlight=False)
     findings: list[Finding] = []

@@ -44,8 +44,8 @@ def join(
 
     Examples:
 
-        joyvl join standup --instruct "Greet everybody who comes in"
-        joyvl join road --url ws://127.0.0.1:7880 --api-key devkey -i "Count the cars that pass"
+    - `joyvl join standup --instruct "Greet everybody who comes in"`
+    - `joyvl join road --url ws://127.0.0.1:7880 --api-key devkey -i "Count the cars that pass"`
     """
     settings = load_settings(
         model=model,
@@ -89,7 +89,7 @@ async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl
     try:
         participant = Participant(
             room,
-            make_model(settings),
+            make_model(settings, wall_time=True),
             clock,
             log,
             voice=make_voice(settings),

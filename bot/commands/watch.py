@@ -23,11 +23,11 @@ _SAY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S.*)", re.DOTALL)
 EXAMPLES = """
 Examples:
 
-    joyvl watch clip.mp4 --instruct "Count the cars that pass"
-    joyvl watch clip.mp4 --instruct "数一数经过的汽车" --say 20:"how many so far?"
-    joyvl watch camera:0 --instruct "Say hello when somebody comes in"
-    joyvl watch rtmp://127.0.0.1/live/stream --instruct "Read out new text" --jsonl log.jsonl
-    joyvl watch clip.mp4 --speed max --jsonl -
+- `joyvl watch clip.mp4 --instruct "Count the cars that pass"`
+- `joyvl watch clip.mp4 --instruct "数一数经过的汽车" --say 20:"how many so far?"`
+- `joyvl watch camera:0 --instruct "Say hello when somebody comes in"`
+- `joyvl watch rtmp://127.0.0.1/live/stream --instruct "Read out new text" --jsonl log.jsonl`
+- `joyvl watch clip.mp4 --speed max --jsonl -`
 """
 
 
@@ -101,7 +101,8 @@ async def _watch(options: LivestreamOptions, settings: Settings, brief: Brief, j
     log, timeline = open_log(clock, jsonl)
     room = LivestreamRoom(options)
     try:
-        participant = Participant(room, make_model(settings), clock, log, delegate=make_delegate(settings), brief=brief)
+        model = make_model(settings, inline=not options.realtime)
+        participant = Participant(room, model, clock, log, delegate=make_delegate(settings), brief=brief)
         ended = await until_interrupted(participant.run(), room.leave)
     finally:
         if timeline:
