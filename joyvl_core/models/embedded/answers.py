@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ _HAPPENED = (
     EventKind.TEXT,
     EventKind.MOTION,
 )
+_ASKED = re.compile(r"\b(?:i|we) (?:asked|told)\b|问你|我说")
+_THERE = re.compile(r"\b(?:there|here|parked|standing|sitting|waiting)\b|在那|在这|停|站|坐|待")
+_EMPTY = re.compile(r"\b(?:empty|deserted|nobody|no one)\b|空|没人")
+
 _RECENT = 3600.0
 """Seconds for which it is said how long ago something was."""
 _LISTED = 4
@@ -88,25 +93,28 @@ class Answers:
                 return self._present(wish, situation)
 
     def _so_far(self, wish: Wish, situation: Situation) -> Answer:
-        total = self._running_total(wish, situation)
-        if total is None:
+        counted = self._counted(wish, situation)
+        if counted is not None:
+            total = situation.totals[counted.id]
+        else:
             kinds = _KINDS.get(wish.event or Intent.APPEAR, (EventKind.APPEAR,))
             total = self._archive.count(kinds, fits=_colour_filter(wish))
         if total == 0:
             return Answer(phrases.line("none_so_far", wish.language))
-        named = nouns.several(wish, total) if nouns.noun(wish) else f"{total}{'个' * (wish.language == 'zh')}"
+        about = counted.wish if counted and wish.category is Category.ANYTHING else wish
+        plain = about.language != wish.language or about.category is Category.ANYTHING
+        named = f"{total}{'个' * (wish.language == 'zh')}" if plain else nouns.several(about, total)
         return Answer(phrases.line("so_far", wish.language, n=named))
 
-    def _running_total(self, wish: Wish, situation: Situation) -> int | None:
-        """The total of the count that is meant: the one about the same, else the newest one."""
-        totals = situation.totals
-        counting = [running for running in situation.running if running.id in totals]
+    def _counted(self, wish: Wish, situation: Situation) -> Running | None:
+        """The running count that is meant: the one about the same, else the newest one."""
+        counting = [running for running in situation.running if running.id in situation.totals]
         same = [r for r in counting if r.wish.colour == wish.colour and r.wish.category is wish.category]
         if wish.object and not same:
             # "How many dogs" while cars are counted: only a count of anything answers for them.
             same = [r for r in counting if r.wish.colour == wish.colour and _vague(r.wish, wish)]
         chosen = same or ([] if wish.object else counting)
-        return totals[chosen[-1].id] if chosen else None
+        return chosen[-1] if chosen else None
 
     def _when(self, wish: Wish, situation: Situation) -> Answer:
         found = self._about(wish, situation)
@@ -145,28 +153,30 @@ class Answers:
             f"when_{event.kind.value}",
             wish.language,
             the=nouns.the_thing(wish, wish.colour or record.colour),
-            at=_at(event.t, situation),
+            at=told_at(event.t, situation),
             ago=_ago(event.t, situation, wish.language),
             text=event.text,
         )
 
     def _elapsed(self, wish: Wish, situation: Situation) -> Answer:
         now, language = situation.moment.now, wish.language
+        if situation.asked is not None and _ASKED.search(wish.text.lower()):
+            time = phrases.duration(now - situation.asked, language)
+            return Answer(phrases.line("since_asked", language, time=time))
         if wish.event in (Intent.LEAVE, Intent.SCENE_CHANGE, Intent.STATIC_CHANGE, Intent.READ_TEXT):
             return self._since_event(wish, situation)
-        if wish.object or wish.event is not None:
+        if wish.category is not Category.ANYTHING or _THERE.search(wish.text.lower()):
             there = _matching(wish, situation.moment.present)
             if not there:
                 return Answer(phrases.line("not_there", language))
             since = min(thing.since for thing in there)
             time = phrases.duration(now - since, language)
-            return Answer(phrases.line("for_time", language, time=time, at=_at(since, situation)))
-        if situation.asked is not None and any(word in wish.text.lower() for word in ("asked", "问", "told you")):
-            time = phrases.duration(now - situation.asked, language)
-            return Answer(phrases.line("since_asked", language, time=time))
+            return Answer(phrases.line("for_time", language, time=time, at=told_at(since, situation)))
         return Answer(phrases.line("watching", language, time=phrases.duration(now, language)))
 
     def _since_event(self, wish: Wish, situation: Situation) -> Answer:
+        if situation.moment.present and _EMPTY.search(wish.text.lower()):
+            return Answer(phrases.line("not_empty", wish.language))
         kinds = _KINDS[wish.event or Intent.LEAVE]
         found = self._find(wish, kinds)
         if not found:
@@ -174,7 +184,7 @@ class Answers:
         record = found[-1]
         time = phrases.duration(situation.moment.now - record.event.t, wish.language)
         return Answer(
-            phrases.line("since_event", wish.language, time=time, at=_at(record.event.t, situation)), record.id
+            phrases.line("since_event", wish.language, time=time, at=told_at(record.event.t, situation)), record.id
         )
 
     def _what(self, wish: Wish, situation: Situation) -> Answer:
@@ -232,7 +242,8 @@ def _matching(wish: Wish, present: Sequence[Thing]) -> list[Thing]:
     return [thing for thing in present if colours.fits(wish.colour, thing.colour)]
 
 
-def _at(t: float, situation: Situation) -> str:
+def told_at(t: float, situation: Situation) -> str:
+    """A moment as people are told it: on the session's clock, or as the time of day."""
     if situation.wall_time:
         return phrases.wall_clock(situation.moment.wall - (situation.moment.now - t))
     return phrases.clock(t)
@@ -272,4 +283,4 @@ def _part(kind: EventKind, records: Sequence[Record], situation: Situation, *, z
 
 def _named(record: Record, situation: Situation, language: str) -> str:
     colour = colours.in_chinese(record.colour) if language == "zh" else record.colour
-    return f"{colour} {_at(record.event.t, situation)}".strip()
+    return f"{colour} {told_at(record.event.t, situation)}".strip()

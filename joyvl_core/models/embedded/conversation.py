@@ -11,8 +11,7 @@ from typing import Protocol
 
 from joyvl_core.media import Frame
 from joyvl_core.memory.working import Turn, WorkingMemory
-from joyvl_core.models.embedded.answers import Answers, Situation
-from joyvl_core.models.embedded.percepts import Percept
+from joyvl_core.models.embedded.answers import Answers, Situation, told_at
 from joyvl_core.models.embedded.policy import Priority, Utterance, nouns, phrases
 from joyvl_core.models.embedded.wishes import STANDING, Category, Intent, Reading, Running, Sureness, Wish
 from joyvl_core.observation import Edit, Instruction, Notice, Request
@@ -43,6 +42,11 @@ _TALK = re.compile(
     r"|(?:你)?(?:现在)?(?:可以|请|继续|接着|恢复)(?:继续)?(?:说话|说|讲话|发言)了?吧?[。！]*|取消静音[。！]*",
     re.IGNORECASE,
 )
+_TIME = re.compile(
+    r"(?:what(?:'s| is) the time|what time is it|(?:can you )?tell me the time)(?: now| please)?[?.!]*"
+    r"|(?:现在)?(?:是)?几点(?:钟)?了?[?？]*|现在(?:是)?什么时间了?[?？]*",
+    re.IGNORECASE,
+)
 _THANKS = re.compile(r"\b(?:thanks?|thank you|thx|cheers)\b|谢谢|多谢|感谢", re.IGNORECASE)
 
 _NEEDS_SOMEBODY = frozenset({Intent.UNJUDGEABLE, Intent.TRANSLATE_TEXT})
@@ -63,8 +67,8 @@ class Understanding(Protocol):
 class TextEye(Protocol):
     """Reads what is written in a picture. Blocks."""
 
-    def read(self, frame: Frame) -> tuple[Percept, ...]:
-        """The texts in the picture now."""
+    def read(self, frame: Frame) -> str:
+        """Everything that is written there, in reading order."""
         ...
 
 
@@ -160,6 +164,9 @@ class Conversation:
         elif _TALK.fullmatch(remark.text):
             out.requests.append(Request("talk"))
             self._reply(out, remark, phrases.line("ok", language), situation)
+        elif _TIME.fullmatch(remark.text):
+            at = told_at(situation.moment.now, situation)
+            self._reply(out, remark, phrases.line("time_now", language, at=at), situation)
         else:
             await self._take(await self._read(remark.text, situation), remark, situation, frames, out)
 
@@ -191,7 +198,8 @@ class Conversation:
             case Intent.CANCEL:
                 self._cancel(reading.targets, remark, language, situation, out)
             case Intent.CHANGE:
-                self._reply(out, remark, phrases.line("nothing_running", language), situation)
+                key = "not_running" if situation.instructions else "nothing_running"
+                self._reply(out, remark, phrases.line(key, language), situation)
             case Intent.QUIET:
                 out.requests.append(Request("quiet", wish.within))
                 self._reply(out, remark, phrases.line("ok", language), situation)
@@ -225,13 +233,13 @@ class Conversation:
             self._reply(out, remark, reading.understood, situation)
             return
         out.begin[remark.instruction] = replace(wish, standing=True)
+        if helpless:
+            self._cannot_judge(wish, remark, out)
+            return
         if remark.line is not None:
             self._reply(out, remark, reading.understood, situation)
         out.notices.append(Notice("understood", reading.understood, instruction=remark.instruction))
-        if helpless:
-            self._cannot_judge(wish, remark, out)
-        else:
-            self._disclose(wish, remark.instruction, out)
+        self._disclose(wish, remark.instruction, out)
 
     def _ask_somebody(self, wish: Wish, remark: Remark, situation: Situation, out: Outcome) -> None:
         """A question that needs judgement: handed to somebody who has it, with the pictures."""
@@ -257,7 +265,7 @@ class Conversation:
         texts: list[str] = []
         if self._eye is not None:
             for frame in frames:
-                texts += [" ".join(p.text.split()) for p in await asyncio.to_thread(self._eye.read, frame)]
+                texts.append(" ".join((await asyncio.to_thread(self._eye.read, frame)).split()))
         words = " ".join(text for text in texts if text) or phrases.line("no_text", wish.language)
         self._reply(out, remark, words, situation, why="read from the picture")
 
@@ -274,7 +282,7 @@ class Conversation:
             ids = ", ".join(f"{i} ({text})" for i, text in situation.instructions.items())
             words = phrases.line("which", language, ids=ids)
         else:
-            words = phrases.line("nothing_running", language)
+            words = phrases.line("not_running" if situation.instructions else "nothing_running", language)
         self._reply(out, remark, words, situation)
 
     def _change(self, reading: Reading, remark: Remark, situation: Situation, out: Outcome) -> None:
@@ -300,7 +308,8 @@ class Conversation:
         """Says once of each sort of thing that its class is not verified."""
         noun = nouns.noun(wish)
         still = wish.intent is Intent.STATIC_CHANGE
-        if wish.category is Category.ANYTHING or not noun or (wish.category, still) in self._disclosed:
+        verified = wish.category is not Category.OBJECT if still else wish.category is Category.ANYTHING
+        if verified or not noun or (wish.category, still) in self._disclosed:
             return
         self._disclosed.add((wish.category, still))
         reason = phrases.line("no_class_still" if still else "no_class", wish.language, noun=noun)

@@ -64,8 +64,8 @@ class TextReader(Protocol):
         """Takes a frame; returns the texts that have become sure."""
         ...
 
-    def read(self, frame: Frame) -> tuple[Percept, ...]:
-        """The texts in this one picture. Blocks."""
+    def read(self, frame: Frame) -> str:
+        """Everything that is written in this one picture, in reading order. Blocks."""
         ...
 
     def busy(self) -> bool:
@@ -124,15 +124,17 @@ class EmbeddedModel:
         self._services: dict[str, _Service] = {}
         self._tracks: frozenset[str] = frozenset()
         self._pending = Pending()
-        # Shared with the worker thread that looks: the inbox under its lock, the interest as one frozen set.
+        # Shared with the worker thread that looks: two boxes under one lock, and the interest as one frozen set.
         self._inbox: deque[Percept] = deque(maxlen=_INBOX)
+        self._ended: deque[str] = deque(maxlen=_INBOX)
         self._lock = threading.Lock()
         self._interest: frozenset[PerceptKind] = frozenset()
 
     def look(self, frame: Frame) -> Look:
+        self._forget_ended()
         percepts = self._perception.look(frame)
         busy = self._perception.busy()
-        if self._reader is not None and self._reader.wanted:
+        if self._reader is not None:
             percepts += self._reader.look(frame)
             busy = busy or self._reader.busy()
         with self._lock:
@@ -140,7 +142,7 @@ class EmbeddedModel:
         return Look(wake=any(percept.kind in self._interest for percept in percepts), busy=busy)
 
     async def step(self, observation: Observation) -> Decision:
-        self._forget_tracks(observation)
+        self._note_ended(observation)
         out = Outcome()
         await self._listen(observation, out)
         percepts = self._seen()
@@ -242,13 +244,21 @@ class EmbeddedModel:
 
     # --- what is seen -----------------------------------------------------------------------
 
-    def _forget_tracks(self, observation: Observation) -> None:
+    def _note_ended(self, observation: Observation) -> None:
         tracks = frozenset(view.id for view in observation.tracks)
-        for gone in self._tracks - tracks:
-            self._perception.forget(gone)
-            if self._reader is not None:
-                self._reader.forget(gone)
+        with self._lock:
+            self._ended.extend(self._tracks - tracks)
         self._tracks = tracks
+
+    def _forget_ended(self) -> None:
+        """Runs where the looks do, so that no look is under way on a track that is being forgotten."""
+        with self._lock:
+            ended = list(self._ended)
+            self._ended.clear()
+        for track in ended:
+            self._perception.forget(track)
+            if self._reader is not None:
+                self._reader.forget(track)
 
     def _seen(self) -> list[Percept]:
         """Takes what was seen since the last tick, and remembers it."""

@@ -60,10 +60,11 @@ class ScriptedReader:
         self.closed = False
 
     def look(self, frame: Frame) -> tuple[Percept, ...]:
-        return (Percept(PerceptKind.TEXT, frame.track, frame.t, frame.t, text=self.words),)
+        told = (Percept(PerceptKind.TEXT, frame.track, frame.t, frame.t, text=self.words),)
+        return told if self.wanted else ()
 
-    def read(self, frame: Frame) -> tuple[Percept, ...]:
-        return self.look(frame)
+    def read(self, frame: Frame) -> str:
+        return self.words
 
     def busy(self) -> bool:
         return False
@@ -286,7 +287,7 @@ def test_stop_that_cancels_what_understanding_says_is_meant() -> None:
     session.tick(0)
     assert session.tick(1, "stop that").edits == (Edit("cancel", id="i1", author="ann"),)
     assert [r.id for r in session.words.running] == ["i1"]
-    assert "Nothing" in session.says(session.tick(2, "stop that"))
+    assert session.says(session.tick(2, "stop that")) == "Nothing is running."
 
 
 def test_a_change_keeps_the_merged_wish_for_the_edited_instruction() -> None:
@@ -344,7 +345,7 @@ def test_what_it_cannot_judge_is_a_status_once_and_never_a_word() -> None:
     session.words.knows("fire?", Intent.UNJUDGEABLE)
     session.words.knows("whose dog?", Intent.UNJUDGEABLE, standing=False)
     session.instruct("fire?")
-    assert [n.state for n in session.tick(0).notices] == ["understood", "cannot_judge"]
+    assert [n.state for n in session.tick(0).notices] == ["cannot_judge"]
     session.eyes.script = road()
     assert session.run(1, 30) == []
     decision = session.tick(31, "whose dog?")
@@ -401,7 +402,7 @@ def test_questions_are_answered_from_memory_in_their_language() -> None:
     session.instruct("count the cars")
     session.eyes.script = road()
     session.run(0, 20)
-    assert session.says(session.tick(20, "how many so far?")) == "3 so far."
+    assert session.says(session.tick(20, "how many so far?")) == "3 cars so far."
     assert session.says(session.tick(20.5, "到现在几辆了")) == "到现在3个。"
     session.run(21, 29)
     answer = session.tick(29, "when did the red car come?")
@@ -466,6 +467,7 @@ def test_a_track_that_ended_is_forgotten() -> None:
     session.tick(0)
     observation = Observation(n=9, t=1.0, now=1.0, wall=1.0, triggers=(Trigger.INTERVAL,))
     asyncio.run(session.model.step(observation))
+    session.model.look(Frame("screen", PICTURE, 2.0))
     assert session.eyes.forgotten == ["cam"]
 
 

@@ -25,9 +25,7 @@ _PUT = re.compile(
     r"\b(?:puts?|plac(?:e|es|ed)|left|leaves?|laid|delivered|dropped|appears?|added)\b"
     r"|放|遗留|留下|送到|多了|搁"
 )
-_SCENE_NOUNS = frozenset(
-    {"slide", "scene", "screen", "page", "picture", "view", "image", "幻灯片", "场景", "屏幕", "页面", "画面", "镜头"}
-)
+_SCENE_NOUN = re.compile(r"\b(?:slide|scene|page|shot|view)(?=s?\b)|幻灯片|场景|页面|镜头")
 
 
 class SceneChange(WishPolicy):
@@ -43,9 +41,9 @@ class SceneChange(WishPolicy):
         if not self.wanted(percepts) or moment.now - self._told < _SCENE_HOLDS:
             return []
         self._told = moment.now
-        noun = nouns.noun(self.wish)
-        key = "scene_of" if noun in _SCENE_NOUNS else "scene"
-        words = self.wish.quote or phrases.line(key, self.wish.language, noun=noun)
+        noun = _SCENE_NOUN.search(self.wish.text.lower())
+        key = "scene_of" if noun else "scene"
+        words = self.wish.quote or phrases.line(key, self.wish.language, noun=noun[0] if noun else "")
         return [self.utter(words, Priority.ALERT, moment.now, "the scene changed")]
 
 

@@ -30,7 +30,7 @@ _KIN = {
     "yellow": ("orange", "green"),
     "green": ("cyan", "yellow"),
     "cyan": ("blue", "green"),
-    "blue": ("cyan", "purple"),
+    "blue": ("cyan", "purple", "grey"),
     "purple": ("blue", "pink"),
     "pink": ("red", "purple"),
     "brown": ("red", "orange", "beige"),
@@ -51,6 +51,11 @@ def _parts(colour: str) -> tuple[str, str]:
     base = words[-1] if words else ""
     shade = words[0] if len(words) > 1 else ""
     return shade, _SAME.get(base, base)
+
+
+def is_vivid(colour: str) -> bool:
+    """Whether it is a colour proper, and not a shade of grey, which half of a thing of any colour may show."""
+    return _parts(colour)[1] not in ("white", "grey", "black", "beige", "")
 
 
 def fits(asked: str, seen: str) -> bool:

@@ -59,9 +59,9 @@ class CountStanding(WishPolicy):
         if number == self._said or moment.now - self._since < _SETTLES:
             return []
         self._said = number
-        words = phrases.line("standing", self.wish.language, n=nouns.several(self.wish, number))
-        key = f"{self.served.id}:standing"
-        return [self.utter(words, Priority.COUNT, moment.now, "the number changed", replace=key, total=True)]
+        key = "standing" if number else "standing_none"
+        words = phrases.line(key, self.wish.language, n=nouns.several(self.wish, number))
+        return [self.utter(words, Priority.COUNT, moment.now, "the number changed", replace=self.served.id, total=True)]
 
     def wake_at(self) -> float | None:
         return None if self._seen == self._said else self._since + _SETTLES

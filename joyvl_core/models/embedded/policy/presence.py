@@ -17,6 +17,9 @@ _GREETING_HOLDS = 3.0
 _EMPTY_HOLDS = 1.0
 """Seconds that nothing must be there before everyone is gone."""
 
+_MARGIN = 0.02
+"""Share of the picture within which a thing counts as cut off by its border."""
+
 _EVERYONE = re.compile(
     r"\b(?:every(?:one|body|thing)|all of them|no ?body|no one|empty|deserted|vacant|left alone)\b"
     r"|空了|空无|都走|走光|没人|所有人|全走"
@@ -53,9 +56,16 @@ class Appear(WishPolicy):
         self._told = now
         somebody = "_somebody" if nouns.is_somebody(self.wish) else ""
         words = self.wish.quote or phrases.line(
-            f"appear{somebody}{again}", self.wish.language, a=nouns.a_thing(self.wish, thing.colour)
+            f"appear{somebody}{again}", self.wish.language, a=nouns.a_thing(self.wish, _colour_at_entry(thing))
         )
         return self.utter(words, Priority.ALERT, now, f"appeared at {phrases.clock(thing.since)}")
+
+
+def _colour_at_entry(thing: Thing) -> str:
+    """The colour of a newcomer, as far as it can be told while it may be only half in the picture."""
+    box = thing.box
+    inside = min(box.x, box.y, 1.0 - box.x - box.width, 1.0 - box.y - box.height) > _MARGIN
+    return thing.colour if inside or colours.is_vivid(thing.colour) else ""
 
 
 class Leave(WishPolicy):
