@@ -5,7 +5,7 @@ An adapter is one file, found through an entry point, and passes the port's conf
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -110,8 +110,8 @@ class TextToSpeech(Protocol):
         """Makes the first utterance as quick as the later ones. May be called more than once."""
         ...
 
-    def speak(self, text: str, language: str) -> AsyncIterator[AudioChunk]:
-        """Sound in chunks of at most 0.2 s, the first as early as can be. Closing the iterator stops the work.
+    def speak(self, text: str, language: str) -> AsyncGenerator[AudioChunk]:
+        """Sound in chunks of at most 0.2 s, the first as early as can be. Closing the generator stops the work.
 
         Raises:
             UnavailableError: While iterating; there is no voice for the language, or its program is missing.
