@@ -108,7 +108,7 @@ def _refusal(name: str, error: Exception) -> JoyVLError:
         return BadInputError(f"{name} refuses us.", source=SOURCE, kind="refused", hint="Check the credentials in it.")
     if isinstance(error, av.HTTPNotFoundError | av.HTTPBadRequestError):
         return BadInputError(f"There is nothing at {name}.", source=SOURCE, kind="not_found", hint="Check the address.")
-    if isinstance(error, av.InvalidDataError | UnicodeError):
+    if isinstance(error, ValueError):
         return BadInputError(
             f"{name} is not a video.", source=SOURCE, kind="not_video", hint="Give a video file or stream."
         )
