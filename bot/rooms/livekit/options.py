@@ -57,7 +57,7 @@ class LiveKitOptions:
                 kind="bad_url",
                 hint="Give the server's address as wss://host or ws://host:port (LIVEKIT_URL).",
             )
-        if self.token is None and not (self.api_key and self.api_secret):
+        if not self.token and not (self.api_key and self.api_secret):
             raise BadInputError(
                 "neither a token nor a key and secret",
                 source=SOURCE,
@@ -67,7 +67,7 @@ class LiveKitOptions:
 
     def join_token(self) -> str:
         """An access token that allows no more than the bot does."""
-        if self.token is not None:
+        if self.token:
             return self.token.get_secret_value()
         if self.api_secret is None:  # __post_init__ has seen to it
             raise AssertionError
