@@ -8,21 +8,26 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.outbox import Outbox
 from joyvl_core.acts.chat import ChatSink, Deliver
+from joyvl_core.acts.voice import Speaker
 from joyvl_core.addressing import Addressing, command
 from joyvl_core.clock import LoopClock
 from joyvl_core.engine import Engine, EngineSettings
+from joyvl_core.errors import JoyVLError
 from joyvl_core.events import AnyEvent, DeliveryEvent, EventLog, StatusEvent
 from joyvl_core.media import AudioChunk, Picture
 from joyvl_core.observation import Request
 from joyvl_core.ports import (
     Act,
+    ActSink,
     AgentState,
     Delegate,
     InteractionModel,
     Room,
     RoomState,
     RoomStatus,
+    TextToSpeech,
 )
 
 _PRIVATE = ("room.", "track.", "log.", "voice.")
@@ -93,10 +98,12 @@ class Participant:
         clock: LoopClock,
         log: EventLog,
         *,
+        voice: TextToSpeech | None = None,
         delegate: Delegate | None = None,
         brief: Brief | None = None,
     ) -> None:
         self._room = room
+        self._tts = voice
         self._clock = clock
         self._log = log
         self._brief = brief or Brief()
@@ -104,18 +111,35 @@ class Participant:
         self._joined = asyncio.Event()
         self._ended = RoomStatus(RoomState.LEFT, "ended")
         self._errands: set[asyncio.Task[None]] = set()
+        self._outbox = Outbox(lambda words: log.status("room.send_failed", words))
         self._chat = ChatSink(room.send_chat, clock, self._delivered) if self._brief.chat else None
+        self._speaker = self._make_speaker()
+        sinks: list[ActSink] = [sink for sink in (self._speaker, self._chat) if sink is not None]
         self.engine = Engine(
             model,
             clock,
             log,
-            sinks=[self._chat] if self._chat else [TerminalSink(self._delivered)],
+            sinks=sinks or [TerminalSink(self._delivered)],
             delegate=delegate,
             settings=self._brief.engine,
             on_request=self._on_request,
         )
         if self._chat:
             log.subscribe(self._tell_room)
+
+    def _make_speaker(self) -> Speaker | None:
+        track = self._room.voice
+        if self._tts is None or track is None:
+            return None
+        return Speaker(
+            self._tts,
+            track,
+            self._clock,
+            self._delivered,
+            on_transcript=lambda transcript: self._outbox.put(lambda: self._room.send_transcript(transcript)),
+            on_speaking=self._show_speaking,
+            on_trouble=lambda error: self._log.status("voice.failing", str(error), error.hint),
+        )
 
     async def run(self) -> RoomStatus:
         """Lives from joining to leaving and returns how it ended.
@@ -139,9 +163,11 @@ class Participant:
 
     def _parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What runs beside the room. The stay ends when the first of these does."""
-        parts: list[Callable[[], Coroutine[Any, Any, None]]] = [self._watch]
+        parts: list[Callable[[], Coroutine[Any, Any, None]]] = [self._watch, self._outbox.run]
         if self._chat:
             parts.append(self._chat.run)
+        if self._speaker:
+            parts.append(self._speaker.run)
         if self._brief.seconds is not None:
             parts.append(self._time_out)
         return parts
@@ -168,7 +194,9 @@ class Participant:
         if status.state is RoomState.JOINED and not self._joined.is_set():
             self._clock.start()
             self._joined.set()
-            self._run_errand(self._greet_room())
+            self._greet_room()
+            if self._speaker and self._tts:
+                self._run_errand(self._warm_voice(self._tts))
         if status.state in (RoomState.LEFT, RoomState.FAILED):
             self._ended = status
         self._log.status(f"room.{status.state}", status.reason, status.remedy)
@@ -213,11 +241,21 @@ class Participant:
         if request.kind == "leave":
             self._run_errand(self._say_goodbye())
 
-    async def _greet_room(self) -> None:
+    def _greet_room(self) -> None:
         persona = self._brief.persona
         if self._chat:
-            await self._room.send_chat(ANNOUNCEMENT[persona.language].format(name=persona.name))
-        await self._room.set_agent_state(AgentState.LISTENING)
+            self._outbox.put(lambda: self._room.send_chat(ANNOUNCEMENT[persona.language].format(name=persona.name)))
+        self._outbox.put(lambda: self._room.set_agent_state(AgentState.LISTENING))
+
+    def _show_speaking(self, speaking: bool) -> None:
+        state = AgentState.SPEAKING if speaking else AgentState.LISTENING
+        self._outbox.put(lambda: self._room.set_agent_state(state))
+
+    async def _warm_voice(self, voice: TextToSpeech) -> None:
+        try:
+            await voice.warm()
+        except JoyVLError as error:
+            self._log.status("voice.unavailable", f"{error}: chat only", error.hint)
 
     async def _say_goodbye(self) -> None:
         with contextlib.suppress(Exception):  # leaving matters more than the last word
@@ -228,21 +266,15 @@ class Participant:
         """A status about a wish, or about the model, is one line of chat."""
         if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE):
             words = f"{event.reason} {event.remedy}".strip()
-            self._run_errand(self._room.send_chat(f"ℹ {words}"))
+            self._outbox.put(lambda: self._room.send_chat(f"ℹ {words}"))
 
     def _delivered(self, tick: int, sink: str, dropped: str | None) -> None:
         self._log.write(DeliveryEvent(**self._log.stamp(), tick=tick, sink=sink, dropped=dropped))
 
     def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._safely(errand))
+        task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
-
-    async def _safely(self, errand: Coroutine[Any, Any, None]) -> None:
-        try:
-            await errand
-        except Exception as error:  # a transport's own errors; the stay goes on
-            self._log.status("room.send_failed", f"{type(error).__name__}: {error}"[:200])
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 import cv2
@@ -69,8 +70,7 @@ def join(
 
 
 def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOptions:
-    given = {"identity": identity} if identity else {}
-    return LiveKitOptions(
+    options = LiveKitOptions(
         url=settings.livekit_url,
         room=room,
         token=settings.livekit_token if settings.livekit_token.get_secret_value() else None,
@@ -78,26 +78,22 @@ def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOpti
         api_secret=settings.livekit_api_secret if settings.livekit_api_secret.get_secret_value() else SecretStr(""),
         name=settings.name,
         alone_after=settings.alone_after,
-        **given,
     )
+    return replace(options, identity=identity) if identity else options
 
 
 async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
     clock = LoopClock(started=False)
     log, timeline = open_log(clock, jsonl)
     room = LiveKitRoom(options)
+    voice = make_voice(settings)
     try:
-        participant = Participant(
-            room,
-            make_model(settings, wall_time=True),
-            clock,
-            log,
-            voice=make_voice(settings),
-            delegate=make_delegate(settings),
-            brief=brief,
-        )
+        model = make_model(settings, wall_time=True)
+        participant = Participant(room, model, clock, log, voice=voice, delegate=make_delegate(settings), brief=brief)
         ended = await until_interrupted(participant.run(), room.leave)
     finally:
+        if voice is not None:
+            await voice.aclose()
         if timeline:
             timeline.finish()
         log.close()

@@ -1,0 +1,158 @@
+"""`joyvl call`: serves the call page, and a participant for every browser that calls."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import webbrowser
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+from rich.console import Console
+
+from bot.assembly import engine_settings, make_delegate, make_model, make_voice
+from bot.call_server import create_call_app, serving
+from bot.participant import Brief, Participant, Persona
+from bot.rooms.webrtc import CallConfig, WebRtcRoom
+from bot.settings import Settings, load_settings
+from bot.stay import open_log, until_interrupted
+from bot.tls import Certificate, certificate, machine_names
+from joyvl_core.clock import LoopClock
+from joyvl_core.events import AnyEvent
+from joyvl_core.ports import TextToSpeech
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 - listening to the network is what --tls is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How the page is served. `path` is what the printed address ends with."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    tls: bool = False
+    limit: int = 4
+    jsonl: str | None = None
+    path: str = "/"
+    open_browser: bool = False
+
+
+def call(
+    instruct: Annotated[
+        list[str] | None, typer.Option("--instruct", "-i", help="A standing instruction; may be given again.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1, or every one with --tls.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 8765,
+    tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a self-signed certificate: lets a phone in.")] = False,
+    calls: Annotated[int, typer.Option(min=1, max=64, help="Most calls at once.")] = 4,
+    model: Annotated[str | None, typer.Option(help="The interaction model.")] = None,
+    voice: Annotated[str | None, typer.Option(help="The voice, or none.")] = None,
+    language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
+    delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
+    jsonl: Annotated[str | None, typer.Option(help="Log file; later calls get log-2.jsonl and so on.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> None:
+    """Serves the call page: a browser calls the bot directly, with its camera or its screen.
+
+    Examples:
+
+    - `joyvl call --instruct "Greet everybody who comes in"`
+    - `joyvl call --tls` (a phone in the same network can call)
+    """
+    settings = load_settings(model=model, language=language, delegate=delegate, voice=voice)
+    where = Serving(host or (ANYWHERE if tls else "127.0.0.1"), port, tls, calls, jsonl)
+    serve_calls(settings, tuple(instruct or ()), where)
+
+
+def serve_calls(settings: Settings, instructions: tuple[str, ...], where: Serving) -> None:
+    """Serves the call page until interrupted."""
+    cv2.setNumThreads(1)
+    asyncio.run(_serve(settings, instructions, where))
+
+
+async def _serve(settings: Settings, instructions: tuple[str, ...], where: Serving) -> None:
+    console = Console(stderr=True, highlight=False)
+    made = certificate(now=datetime.datetime.now(datetime.UTC)) if where.tls else None
+    voice = make_voice(settings)
+    sessions = _Sessions(settings, instructions, voice, where.jsonl)
+    loopback = where.host in {"127.0.0.1", "localhost", "::1"}
+    app = create_call_app(
+        sessions.live,
+        limit=where.limit,
+        config=CallConfig(loopback=loopback),
+        names=() if loopback else machine_names(),
+    )
+    ended = asyncio.Event()
+
+    async def leave() -> None:
+        ended.set()
+
+    async with AsyncExitStack() as stack:
+        if voice is not None:
+            await stack.enter_async_context(aclosing(voice))
+        address = await stack.enter_async_context(serving(app, host=where.host, port=where.port, certificate=made))
+        _say_where(console, address, where, made)
+        if where.open_browser:
+            await asyncio.to_thread(webbrowser.open, address + where.path)
+        await until_interrupted(ended.wait(), leave)
+
+
+class _Sessions:
+    """Lives each call: one participant, one model and one log a call; the voice is shared."""
+
+    def __init__(
+        self, settings: Settings, instructions: tuple[str, ...], voice: TextToSpeech | None, jsonl: str | None
+    ) -> None:
+        self._settings = settings
+        self._instructions = instructions
+        self._voice = voice
+        self._jsonl = jsonl
+        self._made = 0
+
+    async def live(self, room: WebRtcRoom) -> None:
+        """One call, from joining to leaving."""
+        settings = self._settings
+        clock = LoopClock(started=False)
+        log, timeline = open_log(clock, self._next_file())
+
+        def show(event: AnyEvent) -> None:
+            room.send_event(event.model_dump(mode="json"))
+
+        log.subscribe(show)
+        brief = Brief(Persona(settings.name, settings.language), self._instructions, engine=engine_settings(settings))
+        try:
+            participant = Participant(
+                room,
+                make_model(settings, wall_time=True),
+                clock,
+                log,
+                voice=self._voice,
+                delegate=make_delegate(settings),
+                brief=brief,
+            )
+            await participant.run()
+        finally:
+            if timeline:
+                timeline.finish()
+            log.close()
+
+    def _next_file(self) -> str | None:
+        self._made += 1
+        if self._jsonl is None or self._made == 1:
+            return self._jsonl
+        path = Path(self._jsonl)
+        return str(path.with_stem(f"{path.stem}-{self._made}"))
+
+
+def _say_where(console: Console, address: str, where: Serving, made: Certificate | None) -> None:
+    console.print(f"[bold green]JoyVL[/] is waiting for your call at [bold]{address}{where.path}[/]")
+    if made is not None:
+        port = address.rsplit(":", 1)[1]
+        for name in made.names:
+            console.print(f"  https://{name}:{port}{where.path}", style="dim")
+        console.print(f"The certificate is self-signed. Its SHA-256 fingerprint:\n  {made.fingerprint}")
+    console.print("[dim]Ctrl-C ends it.[/]")
