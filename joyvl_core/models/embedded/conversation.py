@@ -59,6 +59,11 @@ class Understanding(Protocol):
         """How the words are to be understood, given what is running."""
         ...
 
+    @property
+    def limits(self) -> str:
+        """What is missing for full understanding, in one line with the fix; "" when nothing is."""
+        ...
+
     def can_do(self, language: str) -> str:
         """One line that lists what can be asked."""
         ...
@@ -119,6 +124,7 @@ class Conversation:
         self._eye = eye
         self._asked: _Asked | None = None
         self._prepared: OrderedDict[tuple[str, str], Reading] = OrderedDict()
+        self._limited = False
         self._disclosed: set[tuple[Category, bool]] = set()
 
     async def instructed(
@@ -171,14 +177,21 @@ class Conversation:
             await self._take(await self._read(remark.text, situation), remark, situation, frames, out)
 
     async def _read(self, text: str, situation: Situation) -> Reading:
-        return await asyncio.to_thread(
+        reading = await asyncio.to_thread(
             self._understanding.read, text, running=situation.running, language=situation.language
+        )
+        # Of two wishes in a line one is read; that of a greeting may be to greet and to say goodbye.
+        return (
+            replace(reading, wish=replace(reading.wish, text=text)) if reading.wish.intent is Intent.GREET else reading
         )
 
     async def _take(
         self, reading: Reading, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome
     ) -> None:
         language = reading.wish.language
+        if self._understanding.limits and not self._limited:
+            self._limited = True
+            out.notices.append(Notice("understanding_limited", self._understanding.limits))
         if reading.sureness is Sureness.ASK:
             self._asked = _Asked(reading, remark, situation.moment.now)
             self._tell(out, remark, "ask", reading.question, situation)
@@ -262,10 +275,9 @@ class Conversation:
     async def _read_text(
         self, wish: Wish, remark: Remark, frames: tuple[Frame, ...], situation: Situation, out: Outcome
     ) -> None:
-        texts: list[str] = []
-        if self._eye is not None:
-            for frame in frames:
-                texts.append(" ".join((await asyncio.to_thread(self._eye.read, frame)).split()))
+        eye = self._eye
+        read = [await asyncio.to_thread(eye.read, frame) for frame in frames] if eye is not None else []
+        texts = [" ".join(text.split()) for text in read]
         words = " ".join(text for text in texts if text) or phrases.line("no_text", wish.language)
         self._reply(out, remark, words, situation, why="read from the picture")
 

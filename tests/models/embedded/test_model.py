@@ -12,7 +12,7 @@ import pytest
 from joyvl_core.actions import Delegate, Speak
 from joyvl_core.media import Frame, RgbPicture
 from joyvl_core.models.embedded.model import EmbeddedModel
-from joyvl_core.models.embedded.percepts import Box, Percept, PerceptKind, Thing
+from joyvl_core.models.embedded.percepts import Percept, PerceptKind, Thing
 from joyvl_core.models.embedded.wishes import Category, Intent, Reading, Running, Sureness, Wish
 from joyvl_core.observation import (
     ChatLine,
@@ -26,6 +26,7 @@ from joyvl_core.observation import (
     TrackView,
     Trigger,
 )
+from tests.models.embedded.scripted import came, left
 
 PICTURE = RgbPicture(np.zeros((9, 16, 3), np.uint8))
 
@@ -78,7 +79,9 @@ class ScriptedReader:
 class ScriptedUnderstanding:
     """Readings by the words they belong to."""
 
-    def __init__(self, **unused: object) -> None:
+    limits = ""
+
+    def __init__(self) -> None:
         self.readings: dict[str, Reading] = {}
         self.asked: list[str] = []
         self.running: Sequence[Running] = ()
@@ -167,18 +170,6 @@ class Session:
                 if not decision.more:
                     break
         return said
-
-
-def thing(number: int, since: float, colour: str = "", **more: float) -> Thing:
-    return Thing(number, "cam", since, since, Box(0.1, 0.1, 0.2, 0.2), colour=colour, **more)
-
-
-def came(number: int, t: float, colour: str = "", late: float = 0.4) -> Percept:
-    return Percept(PerceptKind.APPEAR, "cam", t, t + late, thing=thing(number, t, colour))
-
-
-def left(number: int, t: float, colour: str = "") -> Percept:
-    return Percept(PerceptKind.LEAVE, "cam", t, t + 0.4, thing=replace(thing(number, t - 4, colour), last=t))
 
 
 def road() -> list[Percept]:
@@ -451,6 +442,14 @@ def test_a_question_about_text_is_answered_from_the_picture() -> None:
     session = Session(reader=ScriptedReader("EXIT"))
     session.words.knows("what does it say?", Intent.READ_TEXT, standing=False)
     assert session.says(session.tick(1, "what does it say?")) == "EXIT"
+
+
+def test_what_understanding_lacks_is_a_status_once() -> None:
+    session = Session()
+    session.words.limits = "Only plain wording is understood."
+    session.instruct("count")
+    session.instruct("count more")
+    assert [n.state for n in session.tick(0).notices].count("understanding_limited") == 1
 
 
 def test_the_participant_is_asked_to_leave_to_be_quiet_and_to_talk() -> None:
