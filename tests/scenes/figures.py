@@ -125,8 +125,12 @@ def car(rng: np.random.Generator, height: float) -> Figure:
     for k in range(POSES):
         c = Canvas(w, h, paint)
         c.polygon([(0.18 * w, 0.45 * h), (0.32 * w, 0.05 * h), (0.7 * w, 0.05 * h), (0.85 * w, 0.45 * h)], paint)
-        c.polygon([(0.24 * w, 0.43 * h), (0.35 * w, 0.12 * h), (0.48 * w, 0.12 * h), (0.48 * w, 0.43 * h)], (60, 78, 92))
-        c.polygon([(0.52 * w, 0.12 * h), (0.67 * w, 0.12 * h), (0.78 * w, 0.43 * h), (0.52 * w, 0.43 * h)], (64, 84, 98))
+        c.polygon(
+            [(0.24 * w, 0.43 * h), (0.35 * w, 0.12 * h), (0.48 * w, 0.12 * h), (0.48 * w, 0.43 * h)], (60, 78, 92)
+        )
+        c.polygon(
+            [(0.52 * w, 0.12 * h), (0.67 * w, 0.12 * h), (0.78 * w, 0.43 * h), (0.52 * w, 0.43 * h)], (64, 84, 98)
+        )
         c.box(0.02 * w, 0.42 * h, 0.96 * w, 0.38 * h, paint)
         c.box(0.02 * w, 0.68 * h, 0.96 * w, 0.08 * h, _shade(paint, 0.6))
         c.box(0.94 * w, 0.48 * h, 0.04 * w, 0.1 * h, (250, 240, 180))
@@ -210,7 +214,11 @@ def bag(rng: np.random.Generator, height: float) -> Figure:
     h, w = round(height), round(height * 1.2)
     paint = _any_colour(rng)
     c = Canvas(w, h, paint)
-    c.limb([(0.3 * w, 0.3 * h), (0.35 * w, 0.08 * h), (0.65 * w, 0.08 * h), (0.7 * w, 0.3 * h)], 0.08 * h, _shade(paint, 0.6))
+    c.limb(
+        [(0.3 * w, 0.3 * h), (0.35 * w, 0.08 * h), (0.65 * w, 0.08 * h), (0.7 * w, 0.3 * h)],
+        0.08 * h,
+        _shade(paint, 0.6),
+    )
     c.box(0.05 * w, 0.3 * h, 0.9 * w, 0.66 * h, paint)
     c.box(0.05 * w, 0.5 * h, 0.9 * w, 0.1 * h, _shade(paint, 0.6))
     return Figure("bag", (c.pixels,), height)
@@ -260,7 +268,9 @@ def bird(rng: np.random.Generator, height: float) -> Figure:
         c = Canvas(w, h, feather)
         c.ellipse(0.5 * w, 0.55 * h, 0.3 * w, 0.13 * h, feather)
         c.ellipse(0.8 * w, 0.48 * h, 0.09 * w, 0.11 * h, feather)
-        c.polygon([(0.35 * w, 0.52 * h), (0.6 * w, 0.52 * h), (0.4 * w, (0.52 - 0.45 * flap) * h)], _shade(feather, 0.8))
+        c.polygon(
+            [(0.35 * w, 0.52 * h), (0.6 * w, 0.52 * h), (0.4 * w, (0.52 - 0.45 * flap) * h)], _shade(feather, 0.8)
+        )
         poses.append(c.pixels)
     return Figure("bird", tuple(poses), height)
 

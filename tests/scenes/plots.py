@@ -131,7 +131,9 @@ class Stage:
             begin[0], end[0] = end[0], begin[0]
         return Actor(figure, self.way(start, begin, end, speed, pause))
 
-    def way(self, start: float, begin: NDArray[np.float64], end: NDArray[np.float64], speed: float, pause: float) -> list[Waypoint]:
+    def way(
+        self, start: float, begin: NDArray[np.float64], end: NDArray[np.float64], speed: float, pause: float
+    ) -> list[Waypoint]:
         needs = float(np.linalg.norm(end - begin)) / speed
         if not pause:
             return [(start, *begin), (start + needs, *end)]

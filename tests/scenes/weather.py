@@ -110,7 +110,9 @@ class _Leaves:
         texture = grain(rng, 8, 34, (self._w, self._h))
         self._leaves = np.clip(np.array([60, 105, 40], np.float32) + texture, 0, 255).astype(np.uint8)
         self._far, self._often, self._long = rng.uniform(2, 5), rng.uniform(0.25, 1.2), rng.uniform(30, 90)
-        self._across, self._down = np.meshgrid(np.arange(self._w, dtype=np.float32), np.arange(self._h, dtype=np.float32))
+        self._across, self._down = np.meshgrid(
+            np.arange(self._w, dtype=np.float32), np.arange(self._h, dtype=np.float32)
+        )
 
     def plant(self, backdrop: NDArray[np.float32]) -> None:
         backdrop[self._y : self._y + self._h, self._x : self._x + self._w] = self._leaves

@@ -47,10 +47,16 @@ class Blob:
     def region(self) -> tuple[slice, slice]:
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
-    def touches_edge(self, size: tuple[int, int], margin: float = 3.0) -> bool:
-        """Whether it lies at the edge of a picture of `size` (width, height)."""
+    def edges(self, size: tuple[int, int], margin: float = 3.0) -> frozenset[str]:
+        """The edges of a picture of `size` (width, height) at which it lies."""
         right, low = self.x + self.width, self.y + self.height
-        return self.x <= margin or self.y <= margin or right >= size[0] - margin or low >= size[1] - margin
+        near = {
+            "left": self.x <= margin,
+            "top": self.y <= margin,
+            "right": right >= size[0] - margin,
+            "bottom": low >= size[1] - margin,
+        }
+        return frozenset(edge for edge, at_it in near.items() if at_it)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

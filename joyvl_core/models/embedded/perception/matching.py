@@ -16,6 +16,7 @@ _LEAST_REACH = 26.0  # pixels within which a blob may be the next sight of a tar
 _SIZE_COST = 12.0  # pixels that a change of size by e counts for
 _OVERLAP_GAIN = 8.0
 _STRANGER_COST = 8.0  # confirmed targets choose first
+_ENTRY_SECONDS = 1.0
 
 Box = tuple[float, float, float, float]
 
@@ -78,7 +79,12 @@ def is_fragment(piece: Target, whole: Target) -> bool:
     distance = gap(piece.box, whole.box)
     size = math.sqrt(whole.largest)
     small = piece.area < 0.3 * whole.area
-    if distance > (0.5 * size if small else max(6.0, 0.2 * size)):
+    limit = 0.5 * size if small else max(6.0, 0.2 * size)
+    if piece.edges & whole.edges and abs(piece.born - whole.born) < _ENTRY_SECONDS:
+        # What comes in over the edge shows its farthest parts first.
+        limit = max(limit, 0.6 * max(*whole.box[2:], *piece.box[2:]))
+        return distance <= limit
+    if distance > limit:
         return False
     apart = math.hypot(piece.vx - whole.vx, piece.vy - whole.vy)
     return apart <= 0.6 * max(piece.speed, whole.speed) + 25.0

@@ -18,7 +18,7 @@ _RESTLESS = 6  # candidates at once that make every single one less believable
 _PLAIN_CONTRAST = 2.5  # times the limit
 _PLAIN_AREA = 80
 _PLAIN_OUTLINE = 1.4
-_PLAIN_SECONDS = 0.03
+_PLAIN_SECONDS, _PLAIN_EDGE_SECONDS = 0.03, 0.2
 
 STILL_SECONDS = 0.6
 _CANDIDATE_SECONDS = 6.0
@@ -56,7 +56,7 @@ def is_plain(target: Target, outline: float, now: Circumstances) -> bool:
     return (
         now.calm
         and target.hits >= 2
-        and now.t - target.born >= _PLAIN_SECONDS
+        and now.t - target.born >= (_PLAIN_EDGE_SECONDS if target.at_edge else _PLAIN_SECONDS)
         and blob.contrast >= _PLAIN_CONTRAST
         and blob.area >= _PLAIN_AREA
         and blob.area > 0.3 * blob.width * blob.height

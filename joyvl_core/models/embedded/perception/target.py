@@ -34,7 +34,7 @@ class Target:
     Attributes:
         born: Second of the first sighting.
         before: Second of the look before that, when it was not there yet.
-        at_edge: It was first seen at the edge of the picture.
+        edges: Edges of the picture at which it was first seen.
         still: Seconds for which it has not changed.
         reach: Farthest it has been from its first position.
         came: Box of the first sighting (x, y, width, height).
@@ -43,12 +43,13 @@ class Target:
         announced: An APPEAR was told of it.
         put: It was told to be put down.
         moved_at: Second at which it last moved.
+        in_burst: It came together with many others, as the parts of a new slide do.
     """
 
     blob: Blob
     born: float
     before: float
-    at_edge: bool
+    edges: frozenset[str]
     state: State = State.CANDIDATE
     id: int = 0
     announced: bool = False
@@ -67,6 +68,7 @@ class Target:
     came: tuple[int, int, int, int] = (0, 0, 0, 0)
     fragment_of: Target | None = None
     split_from_known: bool = False
+    in_burst: bool = False
     over: Target | None = None
     colours: Shares = field(default_factory=lambda: np.zeros(len(NAMES)))
     coloured_at: float = -math.inf
@@ -81,6 +83,11 @@ class Target:
         self.came = (blob.x, blob.y, blob.width, blob.height)
         self.trail.append((self.born, blob.cx, blob.cy))
         self.looks.append((self.born, True))
+
+    @property
+    def at_edge(self) -> bool:
+        """It was first seen at an edge of the picture."""
+        return bool(self.edges)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -123,10 +130,11 @@ class Target:
         if not still:
             self.moved_at = t
 
-    def coast(self, t: float) -> None:
-        """It is known to be there, behind or within another: it goes on as it went."""
+    def coast(self, t: float, within: Blob) -> None:
+        """It is known to be there, behind or within another: it goes on as it went, but not out of that."""
         dt = t - self.last
-        self.cx, self.cy = self.cx + self.vx * dt, self.cy + self.vy * dt
+        self.cx = min(max(self.cx + self.vx * dt, within.x), within.x + within.width)
+        self.cy = min(max(self.cy + self.vy * dt, within.y), within.y + within.height)
         self.last = t
         self.looks.append((t, True))
 

@@ -26,6 +26,7 @@ _STILL_LEVELS = 9.0
 _KEEP_STANDING_SECONDS = 90.0
 _STOOD_SECONDS = 3.0
 _COLOUR_EVERY = 0.15
+_BURST, _BURST_SHARE, _BURST_SECONDS = 6, 0.12, 0.4
 _UNCOVERED_SECONDS = 0.6
 _REST_MOST = 32
 
@@ -104,6 +105,9 @@ class Follower:
         for target in live:
             if target.last < t:
                 target.miss(t)
+        if self._new_slide(t):
+            since = min(target.first_visible(self._size) for target in self._targets if target.last == t)
+            return [Percept(PerceptKind.SCENE, self._track, since, t)]
         candidates = sum(target.state is State.CANDIDATE for target in self._targets)
         circumstances = Circumstances(t, self._size, calm, candidates)
         percepts = self._judge(circumstances, seen, now_grey, background)
@@ -138,24 +142,37 @@ class Follower:
                 box = (blob.x, blob.y, blob.width, blob.height)
                 if other.state is not State.PRESENT or not inside(x, y, box):
                     continue
-                target.coast(t)
+                target.coast(t, blob)
                 if k not in merged and blob.area > 1.3 * other.area and inside(*other.predicted(t), box):
-                    other.coast(t)
+                    other.coast(t, blob)
                     merged.add(k)
                 break
         return merged
 
     def _bear(self, t: float, blobs: list[Blob]) -> None:
-        for blob in blobs:
-            if len(self._targets) >= _MOST_TARGETS:
-                return
-            target = Target(blob, t, self._before if self._before > -math.inf else t, blob.touches_edge(self._size))
+        born: list[Target] = []
+        for blob in blobs[: max(0, _MOST_TARGETS - len(self._targets))]:
+            target = Target(blob, t, self._before if self._before > -math.inf else t, blob.edges(self._size))
             uncovered = t - self._covered_at[blob.region][blob.mask > 0]
             target.split_from_known = float((uncovered < _UNCOVERED_SECONDS).mean()) > 0.5
             target.over = next(
                 (r for r in self._targets if r.state is State.RESTING and shared(target.box, r.box) > 0.4), None
             )
-            self._targets.append(target)
+            born.append(target)
+        self._targets += born
+        if len(born) >= _BURST and _spread(born) > _BURST_SHARE * self._size[0] * self._size[1]:
+            for target in born:
+                target.in_burst = True
+
+    def _new_slide(self, t: float) -> bool:
+        """Many things that came at once, far and wide, are all still where they came."""
+        burst = [target for target in self._targets if target.in_burst]
+        if len(burst) < _BURST or t - burst[0].born < _BURST_SECONDS:
+            return False
+        for target in burst:
+            target.in_burst = False
+        stayed = [target for target in burst if target.hit_share(t) > 0.6 and target.reach < 12.0]
+        return len(stayed) >= 0.6 * len(burst)
 
     def _hand_over(self, t: float) -> None:
         """Pieces of a present thing keep it present, and stand in for it when its own sight is lost."""
@@ -172,7 +189,7 @@ class Follower:
     def _judge(self, now: Circumstances, seen: Comparison, grey: Luma, background: Background) -> list[Percept]:
         percepts: list[Percept] = []
         expected: Luma = cv2.cvtColor(seen.expected, cv2.COLOR_RGB2GRAY)
-        for target in self._targets:
+        for target in sorted(self._targets, key=lambda target: -target.area):
             if target.state is State.CANDIDATE:
                 percepts += self._judge_candidate(target, now, seen, grey, expected, background)
             elif target.state is State.PRESENT:
@@ -192,7 +209,7 @@ class Follower:
         found = target.last == t
         if found and rules.is_sliver(target):
             target.still = 0.0
-        elif found and target.fragment_of is None:
+        elif found and not target.in_burst and not self._is_fragment(target, t):
             outline = outline_ratio(target.blob, grey, expected)
             if rules.is_plain(target, outline, now) or (rules.has_come(target, now) and target.still == 0.0):
                 return self._confirm(target, t, seen)
@@ -203,6 +220,10 @@ class Follower:
             if found:
                 background.absorb(_around(target.blob), seen)
         return []
+
+    def _is_fragment(self, target: Target, t: float) -> bool:
+        present = (other for other in self._targets if other.state is State.PRESENT and t - other.last < 0.5)
+        return any(is_fragment(target, other) for other in present)
 
     def _confirm(self, target: Target, t: float, seen: Comparison) -> list[Percept]:
         over = target.over
@@ -285,3 +306,11 @@ def _around(blob: Blob) -> tuple[slice, slice]:
         slice(max(0, blob.y - 4), blob.y + blob.height + 4),
         slice(max(0, blob.x - 4), blob.x + blob.width + 4),
     )
+
+
+def _spread(targets: list[Target]) -> float:
+    """Pixels of the box around all of them."""
+    boxes = [target.came for target in targets]
+    width = max(x + w for x, _, w, _ in boxes) - min(x for x, _, _, _ in boxes)
+    height = max(y + h for _, y, _, h in boxes) - min(y for _, y, _, _ in boxes)
+    return float(width * height)
