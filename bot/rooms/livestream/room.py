@@ -10,6 +10,7 @@ from bot.rooms.livestream.address import SOURCE, Pace, public_name
 from bot.rooms.livestream.decoding import Heard, Item, Opened, Shown, decode
 from bot.rooms.livestream.playout import Playout
 from bot.rooms.livestream.readahead import ReadAhead
+from bot.rooms.livestream.replay import Memory
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from joyvl_core.ports import AgentState, RoomListener, RoomState, RoomStatus, Transcript, VoiceTrack
 
@@ -29,6 +30,9 @@ SOUND_EARLY = 0.25
 
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each attempt to reopen; the last one repeats."""
+
+REPLAYED_WITHIN = 3.0
+"""Seconds after opening again in which what was shown before is skipped: it comes as fast as it can be read."""
 
 SETTLED = 10.0
 """Seconds of pictures after which the next interruption counts as a first one."""
@@ -80,8 +84,10 @@ class LivestreamRoom:
         self._listener: RoomListener | None = None
         self._playout = Playout(Pace.FIXED)
         self._pace = Pace.FIXED
+        self._memory = Memory()
         self._live = False
         self._joined = False
+        self._opened_at = 0.0
         self._shown_at: float | None = None
         self._playing_since: float | None = None
         self._away_since: float | None = None
@@ -201,6 +207,8 @@ class LivestreamRoom:
                         if self._live and not item.live:
                             return False  # the broadcast is over: what is there now is its recording
                         self._begin(item)
+                    case Shown() if self._is_replay(item):
+                        pass
                     case Shown():
                         ends = await self._show(listener, item)
                     case Heard():
@@ -234,6 +242,14 @@ class LivestreamRoom:
         if not self._options.realtime and self._pace is Pace.ARRIVAL:
             self._pace = Pace.ELASTIC
         self._playout = Playout(self._pace)
+        self._opened_at = asyncio.get_running_loop().time()
+
+    def _is_replay(self, shown: Shown) -> bool:
+        """Whether a source that was opened again still shows what it showed before."""
+        if not self._joined or self._shown_at is not None:
+            return False
+        since = asyncio.get_running_loop().time() - self._opened_at
+        return since < REPLAYED_WITHIN and self._memory.has(shown)
 
     async def _show(self, listener: RoomListener, shown: Shown) -> float:
         """Shows a picture at its time. Returns when it has been seen long enough."""
@@ -247,6 +263,8 @@ class LivestreamRoom:
             self.dropped += 1
             return now
         self._shown_at = now
+        if self._live:
+            self._memory.add(shown)
         listener.on_picture(TRACK, shown.picture, shown.pts)
         return due + shown.length
 

@@ -268,14 +268,14 @@ def broken(kind: str) -> UnavailableError:
     return UnavailableError("gone", source="test", kind=kind, hint="Wait.", retryable=True)
 
 
-def pictures(live: bool = True, count: int = 3) -> Iterator[Item]:
+def pictures(live: bool = True, start: float = 0.0) -> Iterator[Item]:
     yield Opened(LIVE, live)
-    for n in range(count):
-        yield Shown(STILL, n / 10, 0.1)
+    for n in range(3):
+        yield Shown(STILL, start + n / 10, 0.1)
 
 
 def stalling() -> Iterator[Item]:
-    yield from pictures()
+    yield from pictures(start=60.0)
     raise broken("source_stalled")
 
 
@@ -316,6 +316,13 @@ def test_a_live_source_that_ends_is_paused_and_goes_on_when_it_is_back(plays: Ca
     ]
     assert [what for what, _ in watcher.calls if what in ("track", "gone")] == ["track", "gone"] * 2
     assert len(watcher.pictures) == 6
+
+
+def test_what_a_live_source_has_shown_before_is_not_shown_again(plays: Callable[..., None]):
+    plays(pictures, pictures, pictures, lambda: pictures(start=0.2), ended)
+    watcher = watch("rtmp://somewhere/x")
+    assert [pts for _, _, pts in watcher.pictures] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+    assert watcher.states == [RoomState.JOINING, *[RoomState.JOINED, RoomState.PAUSED] * 2, RoomState.LEFT]
 
 
 def test_a_live_source_that_stays_away_is_given_up_in_the_time_given(plays: Callable[..., None]):

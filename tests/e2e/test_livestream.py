@@ -1,0 +1,125 @@
+"""The livestream room on real streams: HLS and RTMP that stop and come back, and servers with nothing to watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
+from joyvl_core.errors import JoyVLError
+from joyvl_core.ports import RoomState
+from tests.conformance.room import Recorder, staying, until
+from tests.e2e.streams import hls, rtmp, sender, web_server
+from tests.videos import render_clip
+
+pytestmark = pytest.mark.e2e
+
+JOINED, PAUSED = RoomState.JOINED, RoomState.PAUSED
+
+
+def room_for(source: str) -> LivestreamRoom:
+    return LivestreamRoom(LivestreamOptions(source, open_within=5.0, stall_after=3.0))
+
+
+async def more_pictures(recorder: Recorder, count: int = 10) -> None:
+    known = len(recorder.pictures)
+    await until(lambda: len(recorder.pictures) >= known + count, what="more pictures", within=15)
+
+
+def test_hls_is_paused_while_its_sender_or_its_server_is_away(
+    tmp_path: Path, require: Callable[[str], Path], free_port: Callable[[], int]
+):
+    ffmpeg, port = require("ffmpeg"), free_port()
+
+    async def main() -> None:
+        with web_server(tmp_path, port) as address:
+            async with sender(ffmpeg, *hls(tmp_path)):
+                await until((tmp_path / "live2.ts").exists, what="segments")
+                room = room_for(f"{address}/live.m3u8")
+                stay = contextlib.AsyncExitStack()
+                recorder = await stay.enter_async_context(staying(room))
+                await more_pictures(recorder, 30)
+                assert recorder.sound
+            await until(lambda: recorder.states[-1] is PAUSED, within=15, what="paused without a sender")
+            shown = len(recorder.pictures)
+            await asyncio.sleep(5)
+            # The playlist still lists the last segments; they are not shown again.
+            assert recorder.states[-1] is PAUSED
+            assert len(recorder.pictures) == shown
+            sending = contextlib.AsyncExitStack()
+            await sending.enter_async_context(sender(ffmpeg, *hls(tmp_path)))
+            await until(lambda: recorder.states[-1] is JOINED, within=20, what="back with its sender")
+            await more_pictures(recorder)
+        await until(lambda: recorder.states[-1] is PAUSED, within=15, what="paused without a server")
+        with web_server(tmp_path, port):
+            await until(lambda: recorder.states[-1] is JOINED, within=20, what="back with its server")
+            await more_pictures(recorder)
+            await stay.aclose()
+        await sending.aclose()
+        assert recorder.states == [RoomState.JOINING, JOINED, PAUSED, JOINED, PAUSED, JOINED, RoomState.LEFT]
+
+    asyncio.run(main())
+
+
+def test_rtmp_is_paused_while_its_sender_hangs_or_is_gone(require: Callable[[str], Path], free_port: Callable[[], int]):
+    ffmpeg, port = require("ffmpeg"), free_port()
+
+    async def main() -> None:
+        room = room_for(f"rtmp://127.0.0.1:{port}/live/test")
+        async with sender(ffmpeg, *rtmp(port)) as first, contextlib.AsyncExitStack() as stay:
+            await asyncio.sleep(0.5)
+            recorder = await stay.enter_async_context(staying(room))
+            await more_pictures(recorder, 30)
+            assert recorder.sound
+            first.freeze()
+            await until(lambda: recorder.states[-1] is PAUSED, within=8, what="paused while it hangs")
+            assert recorder.reasons[-1] == "source_stalled"
+            await first.stop()
+            async with sender(ffmpeg, *rtmp(port)) as second:
+                await until(lambda: recorder.states[-1] is JOINED, within=20, what="back with a new sender")
+                await more_pictures(recorder)
+                await second.stop()
+                await until(lambda: recorder.states[-1] is PAUSED, within=8, what="paused without a sender")
+        assert recorder.reasons[-1] == "asked"
+
+    asyncio.run(main())
+
+
+def test_a_recording_over_http_ends_where_it_ends(tmp_path: Path, free_port: Callable[[], int]):
+    render_clip(tmp_path / "clip.mp4", seconds=1.0)
+    render_clip(tmp_path / "clip.ts", seconds=1.0)
+
+    async def main() -> None:
+        with web_server(tmp_path, free_port()) as address:
+            for name in ("clip.mp4", "clip.ts"):
+                recorder = Recorder()
+                await asyncio.wait_for(room_for(f"{address}/{name}").run(recorder), 10)
+                assert recorder.reasons == ["opening", "playing", "ended"]
+                assert len(recorder.pictures) == 20
+
+    asyncio.run(main())
+
+
+def test_a_server_with_nothing_to_watch_is_refused_with_a_reason(tmp_path: Path, free_port: Callable[[], int]):
+    (tmp_path / "page.html").write_text("<html>not a video</html>" * 50)
+    clip = render_clip(tmp_path / "clip.ts", seconds=1.0)
+    (tmp_path / "local.m3u8").write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\nfile://{clip}\n#EXT-X-ENDLIST\n"
+    )
+
+    async def main() -> dict[str, str]:
+        kinds = {}
+        with web_server(tmp_path, free_port()) as address:
+            for name in ("nothing.m3u8", "page.html", "local.m3u8"):
+                with pytest.raises(JoyVLError) as caught:
+                    await asyncio.wait_for(room_for(f"{address}/{name}").run(Recorder()), 10)
+                kinds[name] = caught.value.kind
+        return kinds
+
+    kinds = asyncio.run(main())
+    assert kinds.pop("local.m3u8") in {"not_video", "no_picture", "unreachable"}
+    assert kinds == {"nothing.m3u8": "not_found", "page.html": "not_video"}
