@@ -64,7 +64,7 @@ def test_every_camera_and_screen_of_every_person_is_seen_and_no_bots(livekit_ser
         ):
             await alice.show(moving_square())
             screen = await alice.show(moving_square(640, 360), source=rtc.TrackSource.SOURCE_SCREENSHARE)
-            await stream.show(moving_square(160, 90))
+            await stream.show(moving_square(160, 96))
             await other.show(moving_square())
             seen = {"alice/camera", "alice/screen", "stream/camera"}
             await until(lambda: {track for track, _, _ in recorder.pictures} >= seen, what="all three pictures")
@@ -75,7 +75,7 @@ def test_every_camera_and_screen_of_every_person_is_seen_and_no_bots(livekit_ser
             }
             assert set(recorder.all("people")[-1]) == {"Alice", "stream"}
             sizes = {track: picture.size for track, picture, _ in recorder.pictures}
-            assert sizes == {"alice/camera": (320, 180), "alice/screen": (640, 360), "stream/camera": (160, 90)}
+            assert sizes == {"alice/camera": (320, 180), "alice/screen": (640, 360), "stream/camera": (160, 96)}
 
             await alice.room.local_participant.unpublish_track(screen.sid)
             await until(lambda: recorder.all("gone") == ["alice/screen"], what="the screen is gone")
@@ -275,6 +275,36 @@ def test_a_stay_ends(livekit_server: LiveKitServer, how: str, state: RoomState, 
     asyncio.run(main())
 
 
+def test_leaving_does_not_wait_for_a_server_that_hangs(livekit_server: LiveKitServer) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        room = room_on(livekit_server, "hangs")
+        async with person(livekit_server, "hangs", "alice") as alice:
+            await alice.show(moving_square())
+            stay = asyncio.create_task(room.run(recorder))
+            await until(lambda: recorder.pictures, what="a picture")
+            with livekit_server.hanging():
+                await room.leave()
+                await asyncio.wait_for(stay, 2)
+        assert recorder.reasons[-1] == "asked"
+
+    asyncio.run(main())
+
+
+def test_reconnecting_is_silent_on_the_terminal(
+    livekit_server: LiveKitServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def main() -> None:
+        room = room_on(livekit_server, "quiet")
+        async with staying(room) as recorder:
+            await simulate(room, "FULL_RECONNECT")
+            await until(lambda: "reconnected" in recorder.reasons, what="reconnected")
+
+    asyncio.run(main())
+    printed = capfd.readouterr()
+    assert "livekit" not in printed.out + printed.err
+
+
 def test_a_person_keeps_the_bot_from_being_alone(livekit_server: LiveKitServer) -> None:
     async def main() -> None:
         room = room_on(livekit_server, "company", alone_after=0.2)
@@ -322,9 +352,10 @@ def test_an_address_that_never_answers_is_given_up() -> None:
                 join_within=1.0,
             )
         )
-        with pytest.raises(UnavailableError, match="no answer"):
-            asyncio.run(asyncio.wait_for(room.run(recorder), 4))
-    assert recorder.reasons[-1] == "unreachable"
+        with pytest.raises(UnavailableError) as missing:
+            asyncio.run(asyncio.wait_for(room.run(recorder), 2))
+    assert missing.value.hint
+    assert recorder.reasons == ["connecting", "unreachable"]
 
 
 # --- helpers --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bot.rooms.livekit.voice import Microphone
 from joyvl_core.errors import UnavailableError
 
 _SEND_WITHIN = 5.0
+_GIVE_UP_WITHIN = 0.5
 _CLOSE_WITHIN = 1.0
 _CHANGES: tuple[EventTypes, ...] = (
     "participant_connected",
@@ -76,8 +77,9 @@ class Connection:
             UnavailableError: Nobody answers within the time.
         """
         try:
-            async with asyncio.timeout(within):
-                await self.room.connect(options.url, options.join_token(), options.rtc_options())
+            # The SDK gives up by itself. Cut short by us, it would keep listening for the answer.
+            async with asyncio.timeout(within + _GIVE_UP_WITHIN):
+                await self.room.connect(options.url, options.join_token(), options.rtc_options(within))
         except rtc.ConnectError as error:
             raise refusal(error.message) from None  # the original quotes the token
         except TimeoutError:

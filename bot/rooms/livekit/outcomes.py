@@ -70,7 +70,7 @@ _REFUSALS = (
     ("expired", "token_expired", "Make a new access token."),
     ("invalid API key", "wrong_key", "Check LIVEKIT_API_KEY: the server does not know this key."),
     ("invalid authorization token", "bad_token", "Check LIVEKIT_TOKEN: it is no access token."),
-    ("error in cryptographic primitive", "wrong_secret", "Check LIVEKIT_API_SECRET: it does not belong to the key."),
+    ("signature is invalid", "wrong_secret", "Check LIVEKIT_API_SECRET: it does not belong to the key."),
     ("invalid token", "bad_token", "Check LIVEKIT_API_SECRET, or the token: the server does not accept it."),
     ("no permissions", "not_allowed", "The token does not allow joining this room."),
     ("401", "not_allowed", "The server refused the token: check LIVEKIT_API_KEY and LIVEKIT_API_SECRET."),

@@ -15,7 +15,7 @@ from joyvl_core.media import AudioChunk, I420Picture, Picture
 HEARING_RATE = 16_000
 _HEARING_MS = 40
 _HEARING_BACKLOG = 25  # one second
-_CLOSE_WITHIN = 1.0
+_CLOSE_WITHIN = 0.5
 
 _log = logging.getLogger(__name__)
 

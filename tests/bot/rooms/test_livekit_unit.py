@@ -80,7 +80,7 @@ def test_two_bots_have_two_identities() -> None:
         ("engine: signal failure: client error: 401 Unauthorized - invalid API key: other", "wrong_key"),
         ("401 Unauthorized - invalid authorization token", "bad_token"),
         ("401 Unauthorized - invalid token: eyJhbGciOi.eyJ2.x, error: token is expired (exp)", "token_expired"),
-        ("401 - invalid token: eyJhbG.eyJ2.x, error: go-jose: error in cryptographic primitive", "wrong_secret"),
+        ("401 - invalid token: eyJhbG.eyJ2.x, error: token signature is invalid: signature is invalid", "wrong_secret"),
         ("client error: 401 Unauthorized - no permissions to access the room", "not_allowed"),
         ("404 Not Found - requested room does not exist", "no_such_room"),
         ("client error: 404 Not Found", "not_livekit"),
