@@ -1,10 +1,10 @@
-"""The livestream room on real streams: HLS and RTMP that stop and come back, and servers with nothing to watch."""
+"""The livestream room on real HLS, RTMP and RTSP that stop and come back, and on servers with nothing to watch."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from joyvl_core.errors import JoyVLError
 from joyvl_core.ports import RoomState
 from tests.conformance.room import Recorder, staying, until
+from tests.e2e.rtsp_relay import rtsp_relay
 from tests.e2e.streams import hls, rtmp, sender, web_server
 from tests.videos import render_clip
 
@@ -84,6 +85,31 @@ def test_rtmp_is_paused_while_its_sender_hangs_or_is_gone(require: Callable[[str
                 await more_pictures(recorder)
                 await second.stop()
                 await until(lambda: recorder.states[-1] is PAUSED, within=8, what="paused without a sender")
+        assert recorder.reasons[-1] == "asked"
+
+    asyncio.run(main())
+
+
+def test_rtsp_is_paused_while_its_server_is_away(require: Callable[[str], Path], free_port: Callable[[], int]):
+    ffmpeg, port = require("ffmpeg"), free_port()
+
+    @contextlib.asynccontextmanager
+    async def camera() -> AsyncIterator[str]:
+        async with rtsp_relay(port) as address, sender(ffmpeg, "-f", "rtsp", "-rtsp_transport", "tcp", address):
+            await asyncio.sleep(1)
+            yield address
+
+    async def main() -> None:
+        async with contextlib.AsyncExitStack() as stay:
+            async with camera() as address:
+                recorder = await stay.enter_async_context(staying(room_for(address)))
+                await more_pictures(recorder, 30)
+                assert recorder.sound
+            await until(lambda: recorder.states[-1] is PAUSED, within=8, what="paused without a server")
+            async with camera():
+                await until(lambda: recorder.states[-1] is JOINED, within=20, what="back with its server")
+                await more_pictures(recorder)
+                await stay.aclose()
         assert recorder.reasons[-1] == "asked"
 
     asyncio.run(main())
