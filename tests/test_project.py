@@ -20,7 +20,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PRODUCT = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 UNWANTED = {
-    "a package registry": re.compile(r"py" r"pi\.org|pythonhosted|npmjs", re.IGNORECASE),
+    "a package registry": re.compile(r"py" r"pi\.org|pythonho" r"sted|npm" r"js", re.IGNORECASE),
     "a path of somebody's machine": re.compile(r"(?<![\w.\-])/(?:home|Users|work)/\w", re.IGNORECASE),
     "the number of an issue": re.compile(r"\bissues?\s+#?\d|(?<![\w&/])#\d{1,4}\b(?!\d)", re.IGNORECASE),
     "unfinished work": re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX)\b"),
