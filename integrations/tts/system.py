@@ -63,8 +63,3 @@ class SystemSpeech:
     async def aclose(self) -> None:
         await self._english.aclose()
         await self._others.aclose()
-
-
-def make_system_voice() -> SystemSpeech:
-    """The voice for the entry point `joyvl.voices`."""
-    return SystemSpeech()
