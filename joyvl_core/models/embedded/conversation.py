@@ -232,6 +232,7 @@ class Conversation:
             case _:
                 answer = self._answers.answer(wish, situation)
                 self._reply(out, remark, answer.text, situation, about=answer.about, why=reading.understood)
+                self._disclose(wish, remark.instruction, out)
 
     def _stand(self, reading: Reading, remark: Remark, situation: Situation, out: Outcome) -> None:
         """A standing wish: an instruction is served from now on, a line becomes an instruction first."""
@@ -316,7 +317,7 @@ class Conversation:
         remedy = phrases.line("need_delegate", wish.language)
         out.notices.append(Notice("cannot_judge", reason, remedy, remark.instruction))
 
-    def _disclose(self, wish: Wish, instruction: str, out: Outcome) -> None:
+    def _disclose(self, wish: Wish, instruction: str | None, out: Outcome) -> None:
         """Says once of each sort of thing that its class is not verified."""
         noun = nouns.noun(wish)
         still = wish.intent is Intent.STATIC_CHANGE
@@ -324,7 +325,8 @@ class Conversation:
         if verified or not noun or (wish.category, still) in self._disclosed:
             return
         self._disclosed.add((wish.category, still))
-        reason = phrases.line("no_class_still" if still else "no_class", wish.language, noun=noun)
+        named = noun if wish.language == "zh" else nouns.with_article(noun)
+        reason = phrases.line("no_class_still" if still else "no_class", wish.language, a=named)
         out.notices.append(Notice("class_not_verified", reason, instruction=instruction))
 
     def _tell(

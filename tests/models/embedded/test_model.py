@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from joyvl_core.actions import Delegate, Speak
 from joyvl_core.media import Frame, RgbPicture
@@ -403,6 +405,14 @@ def test_questions_are_answered_from_memory_in_their_language() -> None:
     assert session.says(session.tick(29, "红色的车什么时候来的")) == "那辆红色的车是0:15来的，14秒前。"
 
 
+def test_a_question_about_a_class_tells_once_that_it_is_not_verified() -> None:
+    session = Session()
+    asked = {"object": "dogs", "category": Category.ANIMAL, "standing": False}
+    session.words.knows("how many dogs?", Intent.COUNT_STANDING, **asked)
+    assert [n.state for n in session.tick(1, "how many dogs?").notices] == ["class_not_verified"]
+    assert session.tick(2, "how many dogs?").notices == ()
+
+
 def test_what_was_seen_is_summed_up_in_a_sentence() -> None:
     session = Session()
     session.words.knows("what did you see?", Intent.PAST_WHAT, standing=False)
@@ -450,6 +460,17 @@ def test_what_understanding_lacks_is_a_status_once() -> None:
     session.instruct("count")
     session.instruct("count more")
     assert [n.state for n in session.tick(0).notices].count("understanding_limited") == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=40), st.booleans()), min_size=1, max_size=4))
+def test_any_words_by_anybody_leave_it_standing(lines: list[tuple[str, bool]]) -> None:
+    session = Session()
+    session.words.knows("keep tabs", Intent.COUNT_PASSING, sureness=Sureness.ASK)
+    session.tick(0, "keep tabs")
+    for t, (text, addressed) in enumerate(lines, 1):
+        decision = session.tick(float(t), text, addressed=addressed)
+        assert addressed or decision.reply_to is None
 
 
 def test_the_participant_is_asked_to_leave_to_be_quiet_and_to_talk() -> None:

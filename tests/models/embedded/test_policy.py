@@ -198,6 +198,7 @@ def test_things_put_down_and_taken_away_are_told_as_wished() -> None:
     put, taken = saw(PerceptKind.PUT, 5, area=left_side), saw(PerceptKind.TAKEN, 5)
     both = serve(Intent.STATIC_CHANGE, "alert me when something on the desk has changed")
     assert hears(both, 5, put, taken) == ["Something was put down on the left.", "Something was taken away."]
+    assert hears(both, 6, put, saw(PerceptKind.SCENE, 6)) == []
     only_taken = serve(Intent.STATIC_CHANGE, "tell me if my bag gets taken", object="bag", category=Category.OBJECT)
     assert hears(only_taken, 5, put, taken) == ["Something was taken away."]
     assert hears(serve(Intent.STATIC_CHANGE, "包裹放在门口了告诉我", language="zh"), 5, put, taken) == [

@@ -83,6 +83,9 @@ class StaticChange(WishPolicy):
         self.kinds = frozenset({only} if only else {PerceptKind.PUT, PerceptKind.TAKEN})
 
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> list[Utterance]:
+        if any(percept.kind is PerceptKind.SCENE for percept in percepts):
+            # Another picture altogether: what seems to have come or gone with it was not put there.
+            return []
         said = []
         for percept in self.wanted(percepts):
             key = "put" if percept.kind is PerceptKind.PUT else "taken"

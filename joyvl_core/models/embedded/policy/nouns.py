@@ -63,8 +63,12 @@ def a_thing(wish: Wish, colour: str = "") -> str:
         return "somebody"
     if not head:
         return f"something {colour}".strip()
-    words = f"{colour} {head}".strip()
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+    return with_article(f"{colour} {head}".strip())
+
+
+def with_article(words: str) -> str:
+    """English words with their indefinite article: "a car", "an animal"."""
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
 
 
 def the_thing(wish: Wish, colour: str = "") -> str:

@@ -70,12 +70,12 @@ _LINES: dict[str, dict[str, tuple[str, ...]]] = {
         "zh": ("配置一个可委托的模型后，我就可以去问它。",),
     },
     "no_class": {
-        "en": ("I cannot tell whether it really is a {noun}; I take whatever moves like one.",),
-        "zh": ("我分不清是不是{noun}，像它那样动的都算。",),
+        "en": ("I cannot tell whether it really is {a}; I take whatever moves like one.",),
+        "zh": ("我分不清是不是{a}，像它那样动的都算。",),
     },
     "no_class_still": {
-        "en": ("I cannot tell whether it really is a {noun}; I take whatever is put down or taken away.",),
-        "zh": ("我分不清是不是{noun}，放下或拿走的都算。",),
+        "en": ("I cannot tell whether it really is {a}; I take whatever is put down or taken away.",),
+        "zh": ("我分不清是不是{a}，放下或拿走的都算。",),
     },
     "remark_appear": {
         "en": ("{a} comes into view.", "Here comes {a}.", "Now {a} shows up.", "{a} turns up."),
