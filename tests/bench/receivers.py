@@ -1,0 +1,36 @@
+"""What a participant costs at least, and what a naive one costs: receives video and drops it, or JPEG-encodes it all.
+
+Runs as a process of its own: `python -m tests.bench.receivers drop|jpeg URL TOKEN`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import cv2
+import numpy as np
+from livekit import rtc
+
+
+def encode(frame: rtc.VideoFrame) -> None:
+    """Converts a picture and encodes it, as a loop that sends every frame to a model would."""
+    planar = np.frombuffer(frame.data, np.uint8).reshape(frame.height * 3 // 2, frame.width)
+    cv2.imencode(".jpg", cv2.cvtColor(planar, cv2.COLOR_YUV2BGR_I420), [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
+async def receive(mode: str, url: str, token: str) -> None:
+    room = rtc.Room()
+    subscribed: asyncio.Queue[rtc.Track] = asyncio.Queue(4)
+    room.on("track_subscribed", lambda track, *_: subscribed.put_nowait(track))
+    await room.connect(url, token)
+    while (track := await subscribed.get()).kind != rtc.TrackKind.KIND_VIDEO:
+        pass
+    async for event in rtc.VideoStream(track, capacity=1):
+        if mode == "jpeg":
+            await asyncio.to_thread(encode, event.frame)
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    asyncio.run(receive(*sys.argv[1:4]))
