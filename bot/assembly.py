@@ -10,7 +10,7 @@ from bot.settings import Settings
 from joyvl_core.acts.gates import GateSettings
 from joyvl_core.engine import EngineSettings
 from joyvl_core.errors import BadInputError
-from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech
+from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech, VoiceActivity
 
 NONE = "none"
 
@@ -39,6 +39,15 @@ def make_voice(settings: Settings) -> TextToSpeech | None:
     if settings.voice == NONE:
         return None
     return cast(TextToSpeech, _factory("joyvl.voices", settings.voice)())
+
+
+def make_vad(settings: Settings) -> Callable[[], VoiceActivity]:
+    """Makes voice activity detectors of the kind the settings name, one a person.
+
+    Raises:
+        BadInputError: There is none of that name.
+    """
+    return cast(Callable[[], VoiceActivity], _factory("joyvl.voice_activity", settings.voice_activity))
 
 
 def make_delegate(settings: Settings) -> Delegate | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.outbox import Outbox
 from joyvl_core.acts.chat import ChatSink, Deliver
+from joyvl_core.acts.listening import BargeIn
 from joyvl_core.acts.voice import Speaker
 from joyvl_core.addressing import Addressing, command
 from joyvl_core.clock import LoopClock
@@ -28,6 +29,7 @@ from joyvl_core.ports import (
     RoomState,
     RoomStatus,
     TextToSpeech,
+    VoiceActivity,
 )
 
 _PRIVATE = ("room.", "track.", "log.", "voice.")
@@ -99,6 +101,7 @@ class Participant:
         log: EventLog,
         *,
         voice: TextToSpeech | None = None,
+        make_vad: Callable[[], VoiceActivity] | None = None,
         delegate: Delegate | None = None,
         brief: Brief | None = None,
     ) -> None:
@@ -114,6 +117,7 @@ class Participant:
         self._outbox = Outbox(lambda words: log.status("room.send_failed", words))
         self._chat = ChatSink(room.send_chat, clock, self._delivered) if self._brief.chat else None
         self._speaker = self._make_speaker()
+        self._barge_in = self._make_barge_in(make_vad)
         sinks: list[ActSink] = [sink for sink in (self._speaker, self._chat) if sink is not None]
         self.engine = Engine(
             model,
@@ -139,6 +143,17 @@ class Participant:
             on_transcript=lambda transcript: self._outbox.put(lambda: self._room.send_transcript(transcript)),
             on_speaking=self._show_speaking,
             on_trouble=lambda error: self._log.status("voice.failing", str(error), error.hint),
+        )
+
+    def _make_barge_in(self, make_vad: Callable[[], VoiceActivity] | None) -> BargeIn | None:
+        if make_vad is None:
+            return None
+        return BargeIn(
+            make_vad,
+            self._speaker,
+            self._clock,
+            on_end=lambda person, seconds: self.engine.end_utterance(),
+            on_trouble=lambda error: self._log.status("voice.deaf", str(error), error.hint),
         )
 
     async def run(self) -> RoomStatus:
@@ -168,6 +183,8 @@ class Participant:
             parts.append(self._chat.run)
         if self._speaker:
             parts.append(self._speaker.run)
+        if self._barge_in:
+            parts.append(self._barge_in.run)
         if self._brief.seconds is not None:
             parts.append(self._time_out)
         return parts
@@ -213,7 +230,8 @@ class Participant:
         self.engine.offer_picture(track, picture, pts)
 
     def on_audio(self, participant: str, chunk: AudioChunk) -> None:
-        pass
+        if self._barge_in:
+            self._barge_in.feed(participant, chunk)
 
     def on_chat(self, author: str, text: str, *, addressed: bool = False) -> None:
         read = self._addressing.read(text)

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     language: str = Field("en", pattern="^(en|zh)$", description="Language where a wish names none: en or zh.")
     model: str = Field("embedded", description="Interaction model: the name of a `joyvl.models` entry point.")
     voice: str = Field("system", description="Voice: the name of a `joyvl.voices` entry point, or `none`.")
+    voice_activity: str = Field("silero", description="Tells speech from noise: a `joyvl.voice_activity` entry point.")
     delegate: str = Field("none", description="Who answers hard questions: a `joyvl.delegates` entry point, or `none`.")
     delegate_script: Path | None = Field(None, description="Answers of the scripted delegate (a JSON file).")
     interval: float = Field(1.0, gt=0.05, le=60, description="Seconds between ticks when nothing happens.")

@@ -165,6 +165,10 @@ class Engine:
             self._triggers.add(Trigger.SPEECH)
         return line
 
+    def end_utterance(self) -> None:
+        """A person has fallen silent, whatever they said: a moment to decide."""
+        self._triggers.add(Trigger.SPEECH)
+
     def instruct(self, text: str, *, author: str = "") -> str:
         """Adds a standing instruction and returns its id.
 

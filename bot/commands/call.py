@@ -14,7 +14,7 @@ import cv2
 import typer
 from rich.console import Console
 
-from bot.assembly import engine_settings, make_delegate, make_model, make_voice
+from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
 from bot.call_server import create_call_app, serving
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.webrtc import CallConfig, WebRtcRoom
@@ -131,6 +131,7 @@ class _Sessions:
                 clock,
                 log,
                 voice=self._voice,
+                make_vad=make_vad(settings),
                 delegate=make_delegate(settings),
                 brief=brief,
             )

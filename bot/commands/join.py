@@ -10,7 +10,7 @@ import cv2
 import typer
 from pydantic import SecretStr
 
-from bot.assembly import engine_settings, make_delegate, make_model, make_voice
+from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.settings import Settings, load_settings
@@ -89,7 +89,16 @@ async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl
     voice = make_voice(settings)
     try:
         model = make_model(settings, wall_time=True)
-        participant = Participant(room, model, clock, log, voice=voice, delegate=make_delegate(settings), brief=brief)
+        participant = Participant(
+            room,
+            model,
+            clock,
+            log,
+            voice=voice,
+            make_vad=make_vad(settings),
+            delegate=make_delegate(settings),
+            brief=brief,
+        )
         ended = await until_interrupted(participant.run(), room.leave)
     finally:
         if voice is not None:
