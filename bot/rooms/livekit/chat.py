@@ -15,7 +15,8 @@ PACKET_TOPIC = "lk-chat-topic"
 MAX_LINE = 4_000
 """Longest line delivered, in characters; the rest is cut off, and an ellipsis says so."""
 
-_MAX_READERS = 32
+_MAX_READERS = 64
+_MAX_READERS_EACH = 16  # so that one person's flood does not crowd out the others
 _MAX_PACKET = 64 * 1024
 _READ_WITHIN = 10.0
 _REMEMBERED = 64
@@ -58,21 +59,22 @@ class ChatIntake:
 
     def __init__(self, deliver: Callable[[str, str], None]) -> None:
         self._deliver = deliver
-        self._reading: set[asyncio.Task[None]] = set()
+        self._reading: dict[asyncio.Task[None], str] = {}
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
         self._dropped = 0
 
     def on_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         """A text stream has opened."""
-        if len(self._reading) >= _MAX_READERS:
+        by_sender = sum(sender == identity for sender in self._reading.values())
+        if len(self._reading) >= _MAX_READERS or by_sender >= _MAX_READERS_EACH:
             self._dropped += 1
             if self._dropped.bit_count() == 1:  # a flood must not flood the log too
                 _log.warning("chat flood: %d lines dropped so far, the last by %r", self._dropped, identity)
             _close(reader)
             return
         task = asyncio.get_running_loop().create_task(self._read(reader, identity))
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        self._reading[task] = identity
+        task.add_done_callback(self._reading.pop)
 
     def on_packet(self, packet: rtc.DataPacket) -> None:
         """A data packet has come, on any topic."""
@@ -86,9 +88,10 @@ class ChatIntake:
 
     async def aclose(self) -> None:
         """Stops reading."""
-        for task in self._reading:
+        reading = list(self._reading)
+        for task in reading:
             task.cancel()
-        await asyncio.gather(*self._reading, return_exceptions=True)
+        await asyncio.gather(*reading, return_exceptions=True)
 
     async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
         text = ""

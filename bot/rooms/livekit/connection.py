@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
@@ -17,6 +18,7 @@ from bot.rooms.livekit.voice import Microphone
 from joyvl_core.errors import UnavailableError
 
 _SEND_WITHIN = 5.0
+_SHOWN_WITHIN = 0.5
 _GIVE_UP_WITHIN = 0.5
 _CLOSE_WITHIN = 1.0
 _CHANGES: tuple[EventTypes, ...] = (
@@ -99,11 +101,10 @@ class Connection:
 
     async def show(self, attributes: Mapping[str, str]) -> None:
         """Sets attributes that other participants see. Where its token forbids it, nothing is shown."""
-        try:
-            async with asyncio.timeout(_SEND_WITHIN):
+        # The SDK sometimes misses the server's answer and waits for seconds, though the attributes are set.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SHOWN_WITHIN):
                 await self.room.local_participant.set_attributes(dict(attributes))
-        except TimeoutError:
-            _log.info("the attributes %s were not set within %s s", sorted(attributes), _SEND_WITHIN)
 
     async def send(self, topic: str, text: str, attributes: Mapping[str, str] | None = None) -> None:
         """Sends a text stream to everybody.

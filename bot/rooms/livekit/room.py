@@ -104,12 +104,12 @@ class LiveKitRoom:
         await self._send(TRANSCRIPTION_TOPIC, transcript.text[:MAX_LINE], attributes)
 
     async def set_agent_state(self, state: AgentState) -> None:
-        """Shows others what the bot is doing; of several states at once only the last is sent."""
+        """Shows others what the bot is doing, soon; of several states at once the last."""
         if state is self._agent_state:
             return
         self._agent_state = state
         if self._state is RoomState.JOINED and self._connection:
-            await self._show_state(self._connection, only_if=state)
+            self._own(self._show_state(self._connection, state))
 
     # --- the stay ---------------------------------------------------------------------------
 
@@ -245,12 +245,12 @@ class LiveKitRoom:
             except UnavailableError as error:
                 _log.warning("%s", error)
                 self._tell(outcomes.NO_VOICE)
-        await self._show_state(connection)
+        await self._show_state(connection, self._agent_state)
 
-    async def _show_state(self, connection: Connection, only_if: AgentState | None = None) -> None:
+    async def _show_state(self, connection: Connection, state: AgentState) -> None:
         async with self._showing:
-            if only_if is None or only_if is self._agent_state:
-                await connection.show({"lk.agent.state": self._agent_state, "lk.agent.name": self._options.name})
+            if state is self._agent_state:  # else a later one waits behind this
+                await connection.show({"lk.agent.state": state, "lk.agent.name": self._options.name})
 
     async def _send(self, topic: str, text: str, attributes: dict[str, str] | None = None) -> None:
         await _happens(self._usable, self._options.reconnect_within)

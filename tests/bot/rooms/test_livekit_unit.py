@@ -158,7 +158,8 @@ def test_a_long_line_is_cut_and_says_so() -> None:
 class Stream:
     """A text stream as the SDK hands it over."""
 
-    def __init__(self, pieces: list[str], line_id: str = "", *, endless: bool = False) -> None:
+    def __init__(self, pieces: list[str], line_id: str = "", *, sender: str = "alice", endless: bool = False) -> None:
+        self.sender = sender
         self.info = SimpleNamespace(stream_id=line_id)
         self.closed = False
         self._pieces = iter(pieces)
@@ -188,7 +189,7 @@ def take_in(streams: list[Stream], packets: list[rtc.DataPacket]) -> list[tuple[
     async def main() -> None:
         intake = chat.ChatIntake(lambda who, text: lines.append((who, text)))
         for stream in streams:
-            intake.on_stream(stream, "alice")  # type: ignore[arg-type]  # has what the intake uses
+            intake.on_stream(stream, stream.sender)  # type: ignore[arg-type]  # has what the intake uses
         for each in packets:
             intake.on_packet(each)
         for _ in range(10):
@@ -203,10 +204,13 @@ def test_a_stream_is_one_line_however_it_is_cut() -> None:
     assert take_in([Stream(["how ", "many", "?"])], []) == [("alice", "how many?")]
 
 
-def test_a_flood_is_bounded_and_what_is_dropped_is_closed() -> None:
-    streams = [Stream([f"line {n}"]) for n in range(500)]
-    assert 0 < len(take_in(streams, [])) <= 32
-    assert all(stream.closed for stream in streams)
+def test_a_flood_is_bounded_and_does_not_crowd_out_others() -> None:
+    flood = [Stream([f"line {n}"]) for n in range(500)]
+    bob = Stream(["hello"], sender="bob")
+    lines = take_in([*flood, bob], [])
+    assert 0 < sum(who == "alice" for who, _ in lines) <= 16
+    assert ("bob", "hello") in lines
+    assert all(stream.closed for stream in [*flood, bob])
 
 
 def test_an_endless_line_is_cut_off() -> None:
