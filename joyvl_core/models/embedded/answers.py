@@ -33,6 +33,7 @@ _HAPPENED = (
     EventKind.MOTION,
 )
 _ASKED = re.compile(r"\b(?:i|we) (?:asked|told)\b|问你|我说")
+_THAT = re.compile(r"\b(?:that|this|it)\b|那|这|刚才|刚刚")
 _THERE = re.compile(r"\b(?:there|here|parked|standing|sitting|waiting)\b|在那|在这|停|站|坐|待")
 _EMPTY = re.compile(r"\b(?:empty|deserted|nobody|no one)\b|空|没人")
 
@@ -135,7 +136,9 @@ class Answers:
 
     def _about(self, wish: Wish, situation: Situation) -> list[Record]:
         """The events a question about a moment can mean, oldest first."""
-        if wish.event is None and not wish.object and not wish.colour:
+        if wish.event is None and wish.category is Category.ANYTHING and not wish.colour:
+            if wish.object and not _THAT.search(wish.text.lower()):
+                return []
             subject = self._archive.get(self._working.subject())
             return [subject] if subject else self._archive.find(_HAPPENED)[-1:]
         kinds = _KINDS.get(wish.event or Intent.APPEAR, (EventKind.APPEAR,))

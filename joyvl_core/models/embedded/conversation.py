@@ -18,6 +18,8 @@ from joyvl_core.observation import Edit, Instruction, Notice, Request
 
 _ANSWER_HOLDS = 120.0
 """Seconds for which a question asked back waits for its yes or no."""
+_CORRECTION_HOLDS = 60.0
+"""Seconds in which a bare no takes back the wish that was understood last."""
 _REPLY_HOLDS = 30.0
 _PREPARED = 64
 """Readings kept for instructions that the engine has not handed over yet."""
@@ -106,7 +108,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Understood:
     reading: Reading
     remark: Remark
     t: float
@@ -122,8 +124,9 @@ class Conversation:
         self._answers = answers
         self._working = working
         self._eye = eye
-        self._asked: _Asked | None = None
+        self._asked: _Understood | None = None
         self._prepared: OrderedDict[tuple[str, str], Reading] = OrderedDict()
+        self._last: _Understood | None = None
         self._limited = False
         self._disclosed: set[tuple[Category, bool]] = set()
 
@@ -139,29 +142,38 @@ class Conversation:
 
     async def heard(self, remark: Remark, situation: Situation, frames: Iterable[Frame], out: Outcome) -> None:
         """Somebody said something. Lines for others are passed over, unless they answer what was asked back."""
-        text = _MENTION.sub("", remark.text).strip()
-        remark = replace(remark, text=text)
+        remark = replace(remark, text=_MENTION.sub("", remark.text).strip())
         asked = self._asked
-        waiting = asked is not None and remark.t - asked.t <= _ANSWER_HOLDS
-        answers = waiting and (_YES.fullmatch(text) or _NO.fullmatch(text))
-        if not remark.addressed and not (answers and asked and asked.remark.author == remark.author):
+        if asked is not None and remark.t - asked.t > _ANSWER_HOLDS:
+            asked = self._asked = None
+        if not remark.text or not (remark.addressed or _settles(remark, asked)):
             return
-        if not text:
-            return
-        self._working.add(Turn(remark.t, "person", text))
-        if waiting and asked is not None:
-            self._asked = None
-            if _YES.fullmatch(text):
-                sure = replace(asked.reading, sureness=Sureness.SURE)
-                meant = replace(remark, text=asked.remark.text, instruction=asked.remark.instruction)
-                await self._take(sure, meant, situation, tuple(frames), out)
-                return
-            if refused := _NO.fullmatch(text):
-                if not refused["rest"]:
-                    self._reply(out, remark, phrases.line("say_again", asked.reading.wish.language), situation)
-                    return
-                remark = replace(remark, text=refused["rest"].strip())
-        await self._new(remark, situation, tuple(frames), out)
+        self._working.add(Turn(remark.t, "person", remark.text))
+        self._asked = None
+        if asked is not None and _YES.fullmatch(remark.text):
+            sure = replace(asked.reading, sureness=Sureness.SURE)
+            meant = replace(remark, text=asked.remark.text, instruction=asked.remark.instruction)
+            await self._take(sure, meant, situation, tuple(frames), out)
+        elif asked is not None and (refused := _NO.fullmatch(remark.text)):
+            if refused["rest"]:
+                await self._new(replace(remark, text=refused["rest"].strip()), situation, tuple(frames), out)
+            else:
+                self._reply(out, remark, phrases.line("say_again", asked.reading.wish.language), situation)
+        elif not self._taken_back(remark, situation, out):
+            await self._new(remark, situation, tuple(frames), out)
+
+    def _taken_back(self, remark: Remark, situation: Situation, out: Outcome) -> bool:
+        """A bare no, soon after a wish was understood, takes that wish back."""
+        last, self._last = self._last, None
+        refused = _NO.fullmatch(remark.text)
+        if last is None or refused is None or refused["rest"] or remark.t - last.t > _CORRECTION_HOLDS:
+            return False
+        number = last.remark.instruction or ""
+        if number not in situation.instructions:
+            return False
+        out.edits.append(Edit("cancel", id=number, author=remark.author))
+        self._reply(out, remark, phrases.line("say_again", last.reading.wish.language), situation)
+        return True
 
     async def _new(self, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome) -> None:
         language = "zh" if re.search(r"[㐀-鿿]", remark.text) else situation.language
@@ -180,10 +192,14 @@ class Conversation:
         reading = await asyncio.to_thread(
             self._understanding.read, text, running=situation.running, language=situation.language
         )
-        # Of two wishes in a line one is read; that of a greeting may be to greet and to say goodbye.
-        return (
-            replace(reading, wish=replace(reading.wish, text=text)) if reading.wish.intent is Intent.GREET else reading
-        )
+        wish = reading.wish
+        if wish.intent is Intent.GREET:
+            # Of two wishes in a line one is read; that of a greeting may be to greet and to say goodbye.
+            wish = replace(wish, text=text)
+        elif wish.intent is Intent.COUNT_STANDING and wish.category is Category.OBJECT:
+            # What stood there from the start and never moved is not seen: somebody else must count it.
+            wish = replace(wish, intent=Intent.UNJUDGEABLE)
+        return replace(reading, wish=wish)
 
     async def _take(
         self, reading: Reading, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome
@@ -193,13 +209,13 @@ class Conversation:
             self._limited = True
             out.notices.append(Notice("understanding_limited", self._understanding.limits))
         if reading.sureness is Sureness.ASK:
-            self._asked = _Asked(reading, remark, situation.moment.now)
+            self._asked = _Understood(reading, remark, situation.moment.now)
             self._tell(out, remark, "ask", reading.question, situation)
         elif _THANKS.search(remark.text) and reading.wish.intent is Intent.OTHER:
             self._reply(out, remark, phrases.line("welcome", language), situation)
         elif reading.sureness is Sureness.UNCLEAR:
-            can_do = self._understanding.can_do(language)
-            self._tell(out, remark, "unclear", reading.understood, situation, remedy=can_do)
+            remedy = reading.question or self._understanding.can_do(language)
+            self._tell(out, remark, "unclear", reading.understood, situation, remedy=remedy)
         else:
             await self._serve(reading, remark, situation, frames, out)
 
@@ -247,6 +263,7 @@ class Conversation:
             self._reply(out, remark, reading.understood, situation)
             return
         out.begin[remark.instruction] = replace(wish, standing=True)
+        self._last = _Understood(reading, remark, situation.moment.now)
         if helpless:
             self._cannot_judge(wish, remark, out)
             return
@@ -360,6 +377,13 @@ class Conversation:
                 why=why,
             )
         )
+
+
+def _settles(remark: Remark, asked: _Understood | None) -> bool:
+    """Whether a line that names nobody answers what was asked back: a yes or no of the same person."""
+    if asked is None or asked.remark.author != remark.author:
+        return False
+    return bool(_YES.fullmatch(remark.text) or _NO.fullmatch(remark.text))
 
 
 def _key(text: str) -> str:

@@ -31,6 +31,8 @@ _INBOX = 256
 """Percepts that wait for a tick; the oldest give way."""
 _READS = frozenset({Intent.READ_TEXT, Intent.TRANSLATE_TEXT, Intent.COMMENTARY})
 _RESULT_HOLDS = 20.0
+_LONGEST = 500
+"""Characters of a delegate's answer that are said; the whole of it is with its ticket."""
 _GREETING = "greeting"
 """Stands for the id of the instruction that nobody gave: to greet, where the persona speaks first."""
 
@@ -143,14 +145,15 @@ class EmbeddedModel:
 
     async def step(self, observation: Observation) -> Decision:
         self._note_ended(observation)
-        out = Outcome()
-        await self._listen(observation, out)
+        # What was seen comes before what was said: a question asked with it is answered with it.
         percepts = self._seen()
         moment = self._moment(observation)
-        self._pending.add(out.utterances)
         for service in self._services.values():
             if service.policy is not None:
                 self._pending.add(service.policy.propose(percepts, moment))
+        out = Outcome()
+        await self._listen(observation, out)
+        self._pending.add(out.utterances)
         return self._decision(observation, out)
 
     async def aclose(self) -> None:
@@ -232,7 +235,7 @@ class EmbeddedModel:
             return
         out.utterances.append(
             Utterance(
-                " ".join(news.digest.split()),
+                _shortened(" ".join(news.digest.split())),
                 Priority.REPLY if news.reply_to else Priority.ALERT,
                 observation.now,
                 lifetime=_RESULT_HOLDS,
@@ -329,3 +332,12 @@ class EmbeddedModel:
         """The soonest timer of any policy; one that is due already is served with the next tick."""
         times = [s.policy.wake_at() for s in self._services.values() if s.policy is not None and not s.policy.done]
         return min((max(t, now) for t in times if t is not None), default=None)
+
+
+def _shortened(text: str) -> str:
+    """The text up to the last sentence that fits."""
+    if len(text) <= _LONGEST:
+        return text
+    head = text[:_LONGEST]
+    end = max(head.rfind(stop) for stop in (". ", "! ", "? ", "。", "！", "？"))
+    return head[: end + 1].strip() if end > 0 else f"{head}…"

@@ -28,7 +28,7 @@ from joyvl_core.observation import (
     TrackView,
     Trigger,
 )
-from tests.models.embedded.scripted import came, left
+from tests.models.embedded.scripted import came, left, thing
 
 PICTURE = RgbPicture(np.zeros((9, 16, 3), np.uint8))
 
@@ -314,6 +314,84 @@ def test_a_no_drops_what_was_asked_back_and_the_rest_of_the_line_is_read(no: str
     assert session.tick(3, "yes").edits == ()
 
 
+@pytest.mark.parametrize(("words", "cancelled"), [("no", True), ("不对", True), ("nothing", False)])
+def test_a_bare_no_takes_back_the_wish_that_was_just_understood(words: str, cancelled: bool) -> None:
+    session = Session()
+    session.words.knows("count", Intent.COUNT_PASSING)
+    session.tick(1, "count")
+    session.tick(2)
+    assert session.tick(3, words).edits == ((Edit("cancel", id="i1", author="ann"),) if cancelled else ())
+    assert session.tick(4, "no").edits == ()
+
+
+def test_a_no_long_after_takes_nothing_back() -> None:
+    session = Session()
+    session.words.knows("count", Intent.COUNT_PASSING)
+    session.instruct("count")
+    session.tick(0)
+    assert session.tick(100, "no").edits == ()
+
+
+def test_things_that_never_move_are_not_counted_but_asked_about() -> None:
+    session = Session()
+    session.words.knows(
+        "how many chairs?", Intent.COUNT_STANDING, object="chairs", category=Category.OBJECT, standing=False
+    )
+    decision = session.tick(1, "how many chairs?")
+    assert ([n.state for n in decision.notices], session.says(decision)) == (["cannot_judge"], "")
+    session.can_delegate = True
+    assert isinstance(session.tick(2, "how many chairs?").action, Delegate)
+
+
+def test_a_long_answer_of_a_delegate_is_cut_at_a_sentence() -> None:
+    session = Session()
+    news = TicketNews("d1", TicketState.DONE, "?", "A sentence. " * 100, 5.0, reply_to="c1")
+    said = session.says(session.tick(5, results=(news,)))
+    assert len(said) <= 500
+    assert said.endswith("sentence.")
+
+
+def test_that_means_what_was_spoken_of_last_and_what_is_unknown_was_not_seen() -> None:
+    session = Session()
+    session.words.knows("when did that happen?", Intent.PAST_WHEN, standing=False)
+    session.words.knows("when did the explosion happen?", Intent.PAST_WHEN, object="explosion", standing=False)
+    session.words.knows(
+        "when did the red car come?", Intent.PAST_WHEN, event=Intent.APPEAR, colour="red", standing=False
+    )
+    session.eyes.script = road()
+    session.run(0, 30)
+    assert "0:29" in session.says(session.tick(30, "when did that happen?"))
+    session.tick(31, "when did the red car come?")
+    assert "0:15" in session.says(session.tick(32, "when did that happen?"))
+    assert session.says(session.tick(33, "when did the explosion happen?")) == "I have not seen that."
+
+
+def test_lengths_of_time_are_told() -> None:
+    session = Session()
+    asks = {"standing": False}
+    session.words.knows("how long have you been watching?", Intent.TIME_ELAPSED, **asks)
+    session.words.knows("how long since I asked?", Intent.TIME_ELAPSED, **asks)
+    session.words.knows("how long has the car been there?", Intent.TIME_ELAPSED, category=Category.VEHICLE, **asks)
+    session.words.knows("how long since the last car left?", Intent.TIME_ELAPSED, event=Intent.LEAVE, **asks)
+    session.words.knows("how long has it been empty?", Intent.TIME_ELAPSED, event=Intent.LEAVE, **asks)
+    session.words.knows("他在那儿多久了", Intent.TIME_ELAPSED, category=Category.PERSON, language="zh", **asks)
+    session.words.knows("count", Intent.COUNT_PASSING)
+    session.instruct("count", 10.0)
+    session.eyes.script = road()
+    session.eyes.there = (thing(9, 12.0),)
+    session.run(0, 20)
+
+    def answer(question: str) -> str:
+        return session.says(session.tick(72, question))
+
+    assert answer("how long have you been watching?") == "I have been watching for 1 minute 12 seconds."
+    assert answer("how long since I asked?") == "1 minute 2 seconds since you asked."
+    assert answer("how long has the car been there?") == "For 1 minute, since 0:12."
+    assert answer("how long since the last car left?") == "43 seconds, since 0:29."
+    assert answer("how long has it been empty?") == "It is not empty right now."
+    assert answer("他在那儿多久了") == "1分钟了，从0:12开始。"
+
+
 def test_an_unsure_instruction_is_asked_about_in_a_status_and_served_after_a_yes() -> None:
     session = Session()
     session.words.knows("keep tabs", Intent.COUNT_PASSING, sureness=Sureness.ASK)
@@ -469,7 +547,7 @@ def test_any_words_by_anybody_leave_it_standing(lines: list[tuple[str, bool]]) -
     session.words.knows("keep tabs", Intent.COUNT_PASSING, sureness=Sureness.ASK)
     session.tick(0, "keep tabs")
     for t, (text, addressed) in enumerate(lines, 1):
-        decision = session.tick(float(t), text, addressed=addressed)
+        decision = session.tick(float(t), text, addressed=addressed, author="ann" if addressed else "bob")
         assert addressed or decision.reply_to is None
 
 

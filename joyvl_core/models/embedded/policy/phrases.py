@@ -30,7 +30,7 @@ _LINES: dict[str, dict[str, tuple[str, ...]]] = {
     "so_far": {"en": ("{n} so far.",), "zh": ("到现在{n}。",)},
     "none_so_far": {"en": ("None so far.",), "zh": ("到现在还没有。",)},
     "see": {"en": ("{n} right now.",), "zh": ("现在有{n}。",)},
-    "see_none": {"en": ("None right now.",), "zh": ("现在没有。",)},
+    "see_none": {"en": ("None that I can see.",), "zh": ("我没看到。",)},
     "when_appear": {"en": ("{the} came at {at}{ago}.",), "zh": ("{the}是{at}来的{ago}。",)},
     "when_pass": {"en": ("{the} passed at {at}{ago}.",), "zh": ("{the}是{at}经过的{ago}。",)},
     "when_leave": {"en": ("{the} left at {at}{ago}.",), "zh": ("{the}是{at}走的{ago}。",)},
