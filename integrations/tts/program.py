@@ -114,4 +114,11 @@ async def _ended(process: Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             # Not process.kill(): that looks for the exit status itself and takes it away from asyncio.
             os.kill(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
+    await asyncio.shield(_reaped(process))
+
+
+async def _reaped(process: Process) -> None:
+    if process.stdout is not None:
+        # Unread sound keeps the pipe open, and with it the process's place in the event loop.
+        await process.stdout.read()
+    await process.wait()

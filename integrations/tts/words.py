@@ -19,7 +19,7 @@ def sayable(text: str) -> str:
     text = _LINK.sub(" ", text[: 4 * LONGEST])
     kept = "".join(" " if unicodedata.category(char) in _UNSPOKEN else char for char in text)
     # Both programs give square brackets, and speech markup, a meaning of their own.
-    kept = " ".join(re.sub(r"[\[\]<>{}|\\`*_~^#]", " ", kept).split())[:LONGEST]
+    kept = " ".join(re.sub(r"[\[\]<>{}|\\`*_~^#]", " ", kept).split())[:LONGEST].strip()
     return kept if any(char.isalnum() for char in kept) else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +21,15 @@ class SileroPolicy:
     """From the model's probabilities to yes and no.
 
     Attributes:
-        on: Probability from which a window of 32 ms counts as speech.
-        off: Probability below which it counts as silence.
-        windows: Windows of speech in a row before somebody speaks: one alone is often a click.
+        on: Mean probability of the last three windows of 32 ms from which somebody speaks: a click fills
+            one window only, and two sure ones are enough.
+        off: Probability below which a window counts as silence.
         hang: Seconds of silence before they have stopped: words have gaps.
         floor: Peak below which sound is silence without asking the model: its 0.7 ms are saved.
     """
 
-    on: float = 0.5
+    on: float = 0.4
     off: float = 0.35
-    windows: int = 2
     hang: float = 0.25
     floor: int = 64
 
@@ -43,7 +43,7 @@ class SileroActivity:
         self._resampler = Resampler(_RATE, _RATE)
         self._pending: Pcm = SILENCE
         self._speaking = False
-        self._run = 0
+        self._recent: deque[float] = deque([0.0] * 3, maxlen=3)
         self._quiet = 0.0
 
     def feed(self, chunk: AudioChunk) -> bool:
@@ -58,12 +58,12 @@ class SileroActivity:
 
     def _judge(self, window: Pcm) -> None:
         probability = self._probability(window)
-        self._run = self._run + 1 if probability >= self._policy.on else 0
+        self._recent.append(probability)
         self._quiet = self._quiet + _SECONDS if probability < self._policy.off else 0.0
         if self._speaking:
             self._speaking = self._quiet < self._policy.hang
         else:
-            self._speaking = self._run >= self._policy.windows
+            self._speaking = sum(self._recent) >= 3 * self._policy.on
 
     def _probability(self, window: Pcm) -> float:
         if int(np.abs(window.astype(np.int32)).max()) < self._policy.floor:

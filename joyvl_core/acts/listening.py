@@ -57,7 +57,7 @@ class ListeningPolicy:
     gone: float = 0.5
     people: int = 16
     backlog: float = 1.0
-    pace: float = 0.03
+    pace: float = 0.02
 
 
 @dataclass(slots=True)

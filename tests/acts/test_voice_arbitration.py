@@ -89,6 +89,7 @@ acts = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(acts, max_size=40), st.integers(1, 5))
 def test_what_waits_is_bounded_and_nothing_is_lost(arriving: list[Act], room: int) -> None:
     waiting = Waiting(room)

@@ -171,6 +171,7 @@ def test_only_so_many_people_are_listened_to() -> None:
                     await it.hear(f"{person}", 0.06, loud=person == 19 and round_ == 1)
             assert it.barge_in.talking == ("19",)
             assert len(made) >= 20
+            await asyncio.sleep(0.1)  # a detector just given up may still be in the worker's hands
             assert sum(ref() is not None for ref in made) <= 3
 
     run_virtual(main())

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joyvl_core.acts.clauses import clauses, weight
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_the_clauses_are_the_text_and_none_is_long_or_empty(text: str) -> None:
     pieces = clauses(text)
