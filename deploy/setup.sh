@@ -65,10 +65,11 @@ installer() { # uv, in an environment of its own, so that it is no part of what 
   echo "$wanted" >"$stamp"
 }
 
-packages() { # base|dev: locked packages and the project itself into .venv
-  local wanted
-  wanted=$(cat pyproject.toml "requirements/$1.txt" | sha256sum)
-  [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$wanted" ] && return
+fingerprint() { cat pyproject.toml "requirements/$1.txt" | sha256sum; }
+installed() { [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
+
+packages() { # base|dev: locked packages and the project itself into .venv; dev holds all of base
+  if installed dev || installed "$1"; then return; fi
   installer
   [ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv
   export VIRTUAL_ENV="$PWD/.venv" UV_LINK_MODE=copy
@@ -77,7 +78,7 @@ packages() { # base|dev: locked packages and the project itself into .venv
   say "installing $(grep -c '==' "requirements/$1.txt") locked packages (requirements/$1.txt)"
   .tools/uv/bin/uv pip install --quiet --require-hashes -r "requirements/$1.txt"
   .tools/uv/bin/uv pip install --quiet --no-deps --editable .
-  echo "$wanted" >".venv/.installed-$1"
+  fingerprint "$1" >".venv/.installed-$1"
 }
 
 # --- the LiveKit server -----------------------------------------------------------------------

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import http.server
 import signal
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -56,14 +57,16 @@ def rtmp(port: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def web_server(folder: Path, port: int) -> Iterator[str]:
+def web_server(folder: Path, port: int, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serves a folder inside the block; yields its address."""
     handler = functools.partial(_Quiet, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,12 +57,13 @@ class Heard:
 Item = Opened | Shown | Heard
 
 
-def decode(source: str, *, sound: bool, open_within: float, stall_after: float) -> Iterator[Item]:
+def decode(source: str, *, sound: bool, verify: bool, open_within: float, stall_after: float) -> Iterator[Item]:
     """Opens a source and decodes it to its end, in the order of the stream.
 
     Args:
         source: The address as a person typed it.
         sound: Whether sound is wanted.
+        verify: Whether the server of an encrypted source must prove who it is.
         open_within: Seconds to open it.
         stall_after: Seconds without any data after which it counts as stalled.
 
@@ -70,7 +72,7 @@ def decode(source: str, *, sound: bool, open_within: float, stall_after: float) 
         UnavailableError: It cannot be reached, or it broke off.
     """
     address = locate(source)
-    with _open(source, address, (open_within, stall_after)) as container:
+    with _open(source, address, verify=verify, timeout=(open_within, stall_after)) as container:
         video = _picture_stream(container)
         if video is None:
             raise BadInputError(
@@ -90,17 +92,21 @@ def decode(source: str, *, sound: bool, open_within: float, stall_after: float) 
             ) from None
 
 
-def _open(source: str, address: Address, timeout: tuple[float, float]) -> InputContainer:
-    options = {
-        "protocol_whitelist": address.protocols,
-        "format_whitelist": _FORMATS,
-        **address.options,
-    }
+def _open(source: str, address: Address, *, verify: bool, timeout: tuple[float, float]) -> InputContainer:
+    options = {"protocol_whitelist": address.protocols, "format_whitelist": _FORMATS, **address.options}
+    if verify:
+        options |= _trusted()
     try:
         return av.open(address.url, format=address.format, options=options, timeout=timeout)
     except (av.FFmpegError, OSError, ValueError) as error:
         # The decoder's own message, and a traceback through it, would show the address with its credentials.
         raise _refusal(public_name(source), error) from None
+
+
+def _trusted() -> dict[str, str]:
+    """Certificates are checked against those that this machine trusts; the decoder itself would check none."""
+    authorities = ssl.get_default_verify_paths().cafile
+    return {"tls_verify": "1", **({"ca_file": authorities} if authorities else {})}
 
 
 def _refusal(name: str, error: Exception) -> JoyVLError:
@@ -117,11 +123,12 @@ def _refusal(name: str, error: Exception) -> JoyVLError:
             f"{name} may not be read.", source=SOURCE, kind="not_allowed", hint="Check who may read it."
         )
     words = "it did not answer in time" if isinstance(error, av.ExitError) else getattr(error, "strerror", "") or ""
+    encrypted = name.startswith(("https:", "rtmps:", "rtsps:"))
     return UnavailableError(
         f"{name} cannot be opened: {words[:80].lower() or 'no reason was given'}.",
         source=SOURCE,
         kind="unreachable",
-        hint="Check the address, and that the sender is on.",
+        hint=f"Check the address, and that the sender is on{' and has a trusted certificate' if encrypted else ''}.",
         retryable=True,
     )
 

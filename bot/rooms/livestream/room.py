@@ -28,7 +28,7 @@ SHOWN_AT_LEAST = 1.0
 SOUND_EARLY = 0.25
 """Seconds sound may come early: decoders hand pictures out after the sound that belongs to them."""
 
-BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
+BACK_OFF = (0.0, 0.5, 1.0, 2.0, 3.0)
 """Seconds before each attempt to reopen; the last one repeats."""
 
 REPLAYED_WITHIN = 3.0
@@ -56,6 +56,7 @@ class LivestreamOptions:
         realtime: Pictures keep to the wall clock, and late ones are dropped. Without it none is dropped and
             every source is paced by its own time: the loop's clock is the stream (`VirtualTimeLoop`).
         sound: Whether sound is delivered.
+        verify: Whether the server of an encrypted source must prove who it is. A camera at home may be unable to.
         open_within: Seconds to open the source and show a first picture.
         stall_after: Seconds without data after which a live source counts as interrupted.
         give_up_after: Seconds an interruption may last.
@@ -65,6 +66,7 @@ class LivestreamOptions:
     source: str = field(repr=False)
     realtime: bool = True
     sound: bool = True
+    verify: bool = True
     open_within: float = 10.0
     stall_after: float = 5.0
     give_up_after: float = 300.0
@@ -126,8 +128,7 @@ class LivestreamRoom:
 
     async def leave(self) -> None:
         self._asked_to_leave = True
-        if self._scope is not None:
-            self._end_at(asyncio.get_running_loop().time())
+        self._end_at(asyncio.get_running_loop().time())
 
     async def send_chat(self, text: str) -> None:
         """Does nothing: a stream has no chat."""
@@ -148,6 +149,8 @@ class LivestreamRoom:
                 return await self._watch(listener)
         except TimeoutError:
             return _ASKED if self._asked_to_leave else _DURATION
+        finally:
+            self._scope = None
 
     def _end_at(self, when: float) -> None:
         if self._scope is not None and not self._scope.expired():
@@ -195,6 +198,7 @@ class LivestreamRoom:
             decode,
             options.source,
             sound=options.sound,
+            verify=options.verify,
             open_within=options.open_within,
             stall_after=options.stall_after,
         )

@@ -365,6 +365,16 @@ def test_leaving_does_not_wait_for_a_source_that_hangs(plays: Callable[..., None
     hang.set()
 
 
+def test_leaving_after_the_end_does_nothing(clip: Path):
+    async def main() -> Recorder:
+        recorder, room = Recorder(), LivestreamRoom(LivestreamOptions(str(clip), realtime=False))
+        await room.run(recorder)
+        await room.leave()
+        return recorder
+
+    assert run_virtual(main()).reasons[-1] == "ended"
+
+
 def test_cancelling_the_stay_says_so(plays: Callable[..., None]):
     async def main() -> Recorder:
         recorder = Recorder()
