@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from joyvl_core.media import Frame
 from joyvl_core.memory.archive import EventArchive, EventKind, Record
 from joyvl_core.memory.working import WorkingMemory
 from joyvl_core.models.embedded.percepts import Thing
@@ -60,6 +61,7 @@ class Situation:
         totals: The running totals of those that count, by instruction id.
         asked: Session second at which the oldest running wish was made, None without one.
         instructions: The words of every instruction in force, by id.
+        frames: The newest picture of every track.
         wall_time: Times are told by the time of day, not by the session's clock.
     """
 
@@ -69,6 +71,7 @@ class Situation:
     totals: Mapping[str, int] = field(default_factory=dict)
     asked: float | None = None
     instructions: Mapping[str, str] = field(default_factory=dict)
+    frames: tuple[Frame, ...] = ()
     wall_time: bool = False
 
 

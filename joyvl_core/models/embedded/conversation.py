@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from joyvl_core.media import Frame
 from joyvl_core.memory.working import Turn, WorkingMemory
+from joyvl_core.models.embedded import set_phrases
 from joyvl_core.models.embedded.answers import Answers, Situation, told_at
 from joyvl_core.models.embedded.policy import Priority, Utterance, nouns, phrases
 from joyvl_core.models.embedded.wishes import STANDING, Category, Intent, Reading, Running, Sureness, Wish
@@ -23,33 +23,6 @@ _CORRECTION_HOLDS = 60.0
 _REPLY_HOLDS = 30.0
 _PREPARED = 64
 """Readings kept for instructions that the engine has not handed over yet."""
-
-_MENTION = re.compile(r"^\s*@[^\s,:，：]{1,40}[\s,:，：]*")
-_BY_ID = re.compile(
-    r"(?:cancel|stop|remove|drop|delete|取消|停止|停掉|删除|不要)\s*#?(i\d{1,9})[.。!！]?", re.IGNORECASE
-)
-_YES = re.compile(
-    r"(?:yes|yeah|yep|yup|y|sure|right|correct|exactly|ok|okay|please do|do it|that'?s (?:it|right)|"
-    r"对|对的|对啊|是|是的|是啊|没错|好|好的|好啊|嗯|可以|行|正是)(?:[,，\s]*(?:please|thanks|请|谢谢))?[\s.!。！]*",
-    re.IGNORECASE,
-)
-_NO = re.compile(
-    r"(?:no|nope|nah|n|wrong|not that|not really|不|不是|不对|不是的|没有|错了|不用|不要)"
-    r"(?:[\s.!,，。！]+(?P<rest>.+))?[\s.!。！]*",
-    re.IGNORECASE | re.DOTALL,
-)
-_TALK = re.compile(
-    r"(?:ok |okay )?(?:(?:you can|you may|please|start|keep) )?"
-    r"(?:talk|speak|unmute(?: yourself)?)(?:ing)?(?: again| now| up)?[.!]*"
-    r"|(?:你)?(?:现在)?(?:可以|请|继续|接着|恢复)(?:继续)?(?:说话|说|讲话|发言)了?吧?[。！]*|取消静音[。！]*",
-    re.IGNORECASE,
-)
-_TIME = re.compile(
-    r"(?:what(?:'s| is) the time|what time is it|(?:can you )?tell me the time)(?: now| please)?[?.!]*"
-    r"|(?:现在)?(?:是)?几点(?:钟)?了?[?？]*|现在(?:是)?什么时间了?[?？]*",
-    re.IGNORECASE,
-)
-_THANKS = re.compile(r"\b(?:thanks?|thank you|thx|cheers)\b|谢谢|多谢|感谢", re.IGNORECASE)
 
 _NEEDS_SOMEBODY = frozenset({Intent.UNJUDGEABLE, Intent.TRANSLATE_TEXT})
 
@@ -130,19 +103,17 @@ class Conversation:
         self._limited = False
         self._disclosed: set[tuple[Category, bool]] = set()
 
-    async def instructed(
-        self, instruction: Instruction, situation: Situation, frames: Iterable[Frame], out: Outcome
-    ) -> None:
+    async def instructed(self, instruction: Instruction, situation: Situation, out: Outcome) -> None:
         """An instruction is new, or has new words."""
         remark = Remark(instruction.text, instruction.author, instruction.t, instruction=instruction.id)
         key = _key(instruction.text)
         ready = self._prepared.pop((instruction.id, key), None) or self._prepared.pop(("", key), None)
         reading = ready or await self._read(remark.text, situation)
-        await self._take(reading, remark, situation, tuple(frames), out)
+        await self._take(reading, remark, situation, out)
 
-    async def heard(self, remark: Remark, situation: Situation, frames: Iterable[Frame], out: Outcome) -> None:
+    async def heard(self, remark: Remark, situation: Situation, out: Outcome) -> None:
         """Somebody said something. Lines for others are passed over, unless they answer what was asked back."""
-        remark = replace(remark, text=_MENTION.sub("", remark.text).strip())
+        remark = replace(remark, text=set_phrases.without_mention(remark.text))
         asked = self._asked
         if asked is not None and remark.t - asked.t > _ANSWER_HOLDS:
             asked = self._asked = None
@@ -150,23 +121,22 @@ class Conversation:
             return
         self._working.add(Turn(remark.t, "person", remark.text))
         self._asked = None
-        if asked is not None and _YES.fullmatch(remark.text):
+        refused = set_phrases.refusal(remark.text)
+        if asked is not None and set_phrases.is_yes(remark.text):
             sure = replace(asked.reading, sureness=Sureness.SURE)
             meant = replace(remark, text=asked.remark.text, instruction=asked.remark.instruction)
-            await self._take(sure, meant, situation, tuple(frames), out)
-        elif asked is not None and (refused := _NO.fullmatch(remark.text)):
-            if refused["rest"]:
-                await self._new(replace(remark, text=refused["rest"].strip()), situation, tuple(frames), out)
-            else:
-                self._reply(out, remark, phrases.line("say_again", asked.reading.wish.language), situation)
+            await self._take(sure, meant, situation, out)
+        elif asked is not None and refused == "":
+            self._reply(out, remark, phrases.line("say_again", asked.reading.wish.language), situation)
+        elif asked is not None and refused:
+            await self._new(replace(remark, text=refused), situation, out)
         elif not self._taken_back(remark, situation, out):
-            await self._new(remark, situation, tuple(frames), out)
+            await self._new(remark, situation, out)
 
     def _taken_back(self, remark: Remark, situation: Situation, out: Outcome) -> bool:
         """A bare no, soon after a wish was understood, takes that wish back."""
         last, self._last = self._last, None
-        refused = _NO.fullmatch(remark.text)
-        if last is None or refused is None or refused["rest"] or remark.t - last.t > _CORRECTION_HOLDS:
+        if last is None or set_phrases.refusal(remark.text) != "" or remark.t - last.t > _CORRECTION_HOLDS:
             return False
         number = last.remark.instruction or ""
         if number not in situation.instructions:
@@ -175,18 +145,18 @@ class Conversation:
         self._reply(out, remark, phrases.line("say_again", last.reading.wish.language), situation)
         return True
 
-    async def _new(self, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome) -> None:
-        language = "zh" if re.search(r"[㐀-鿿]", remark.text) else situation.language
-        if by_id := _BY_ID.fullmatch(remark.text):
-            self._cancel((by_id[1].lower(),), remark, language, situation, out)
-        elif _TALK.fullmatch(remark.text):
+    async def _new(self, remark: Remark, situation: Situation, out: Outcome) -> None:
+        language = set_phrases.language_of(remark.text, situation.language)
+        if target := set_phrases.cancelled_id(remark.text):
+            self._cancel((target,), remark, language, situation, out)
+        elif set_phrases.lets_talk(remark.text):
             out.requests.append(Request("talk"))
             self._reply(out, remark, phrases.line("ok", language), situation)
-        elif _TIME.fullmatch(remark.text):
+        elif set_phrases.asks_time(remark.text):
             at = told_at(situation.moment.now, situation)
             self._reply(out, remark, phrases.line("time_now", language, at=at), situation)
         else:
-            await self._take(await self._read(remark.text, situation), remark, situation, frames, out)
+            await self._take(await self._read(remark.text, situation), remark, situation, out)
 
     async def _read(self, text: str, situation: Situation) -> Reading:
         reading = await asyncio.to_thread(
@@ -201,9 +171,7 @@ class Conversation:
             wish = replace(wish, intent=Intent.UNJUDGEABLE)
         return replace(reading, wish=wish)
 
-    async def _take(
-        self, reading: Reading, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome
-    ) -> None:
+    async def _take(self, reading: Reading, remark: Remark, situation: Situation, out: Outcome) -> None:
         language = reading.wish.language
         if self._understanding.limits and not self._limited:
             self._limited = True
@@ -211,17 +179,15 @@ class Conversation:
         if reading.sureness is Sureness.ASK:
             self._asked = _Understood(reading, remark, situation.moment.now)
             self._tell(out, remark, "ask", reading.question, situation)
-        elif _THANKS.search(remark.text) and reading.wish.intent is Intent.OTHER:
+        elif set_phrases.thanks(remark.text) and reading.wish.intent is Intent.OTHER:
             self._reply(out, remark, phrases.line("welcome", language), situation)
         elif reading.sureness is Sureness.UNCLEAR:
             remedy = reading.question or self._understanding.can_do(language)
             self._tell(out, remark, "unclear", reading.understood, situation, remedy=remedy)
         else:
-            await self._serve(reading, remark, situation, frames, out)
+            await self._serve(reading, remark, situation, out)
 
-    async def _serve(
-        self, reading: Reading, remark: Remark, situation: Situation, frames: tuple[Frame, ...], out: Outcome
-    ) -> None:
+    async def _serve(self, reading: Reading, remark: Remark, situation: Situation, out: Outcome) -> None:
         wish, language = reading.wish, reading.wish.language
         match wish.intent:
             case Intent.CANCEL:
@@ -244,7 +210,7 @@ class Conversation:
             case intent if intent in _NEEDS_SOMEBODY:
                 self._ask_somebody(wish, remark, situation, out)
             case Intent.READ_TEXT:
-                await self._read_text(wish, remark, frames, situation, out)
+                await self._read_text(wish, remark, situation, out)
             case _:
                 answer = self._answers.answer(wish, situation)
                 self._reply(out, remark, answer.text, situation, about=answer.about, why=reading.understood)
@@ -290,11 +256,9 @@ class Conversation:
             )
         )
 
-    async def _read_text(
-        self, wish: Wish, remark: Remark, frames: tuple[Frame, ...], situation: Situation, out: Outcome
-    ) -> None:
+    async def _read_text(self, wish: Wish, remark: Remark, situation: Situation, out: Outcome) -> None:
         eye = self._eye
-        read = [await asyncio.to_thread(eye.read, frame) for frame in frames] if eye is not None else []
+        read = [await asyncio.to_thread(eye.read, frame) for frame in situation.frames] if eye is not None else []
         texts = [" ".join(text.split()) for text in read]
         words = " ".join(text for text in texts if text) or phrases.line("no_text", wish.language)
         self._reply(out, remark, words, situation, why="read from the picture")
@@ -383,7 +347,7 @@ def _settles(remark: Remark, asked: _Understood | None) -> bool:
     """Whether a line that names nobody answers what was asked back: a yes or no of the same person."""
     if asked is None or asked.remark.author != remark.author:
         return False
-    return bool(_YES.fullmatch(remark.text) or _NO.fullmatch(remark.text))
+    return set_phrases.is_yes(remark.text) or set_phrases.refusal(remark.text) is not None
 
 
 def _key(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +20,6 @@ from joyvl_core.models.embedded.answers import Answers, Situation
 from joyvl_core.models.embedded.conversation import Conversation, Outcome, Remark, Understanding
 from joyvl_core.models.embedded.percepts import Percept, PerceptKind, Thing
 from joyvl_core.models.embedded.policy import Moment, Policy, Priority, Served, Utterance, policy_for
-from joyvl_core.models.embedded.policy.counting import CountPassing
 from joyvl_core.models.embedded.policy.judging import applies
 from joyvl_core.models.embedded.policy.pending import Pending
 from joyvl_core.models.embedded.wishes import Category, Intent, Running, Wish
@@ -100,6 +99,7 @@ class EmbeddedModel:
         understanding: Reads what people ask.
         reader: Reads text in pictures; without one, wishes about text stay unserved.
         archive: What it remembers; its own by default.
+        policies: Makes what serves a wish: whether and what to say.
         speaks_first: With no instruction at all it greets who comes first.
         wall_time: Times are told by the time of day (a room), not by the session's clock (a file).
     """
@@ -113,6 +113,7 @@ class EmbeddedModel:
         reader: TextReader | None = None,
         *,
         archive: EventArchive | None = None,
+        policies: Callable[[Served], Policy] = policy_for,
         speaks_first: bool = False,
         wall_time: bool = False,
     ) -> None:
@@ -121,6 +122,7 @@ class EmbeddedModel:
         self._archive = archive or EventArchive()
         self._working = WorkingMemory()
         self._conversation = Conversation(understanding, Answers(self._archive, self._working), self._working, reader)
+        self._policies = policies
         self._speaks_first = speaks_first
         self._wall_time = wall_time
         self._services: dict[str, _Service] = {}
@@ -164,12 +166,11 @@ class EmbeddedModel:
 
     async def _listen(self, observation: Observation, out: Outcome) -> None:
         """Instructions first, so that a question asked with them finds them running."""
-        frames = [view.frame for view in observation.tracks if view.frame is not None]
         for instruction in self._changed(observation.instructions):
             self._services[instruction.id] = _Service(instruction)
             self._pending.drop(instruction.id)
             try:
-                await self._conversation.instructed(instruction, self._situation(observation), frames, out)
+                await self._conversation.instructed(instruction, self._situation(observation), out)
             except JoyVLError as error:
                 out.notices.append(Notice("unclear", str(error), error.hint, instruction.id))
             self._begin(out)
@@ -179,7 +180,7 @@ class EmbeddedModel:
         ]
         for remark in sorted(lines, key=lambda remark: remark.t):
             self._hear(remark)
-            await self._conversation.heard(remark, self._situation(observation), frames, out)
+            await self._conversation.heard(remark, self._situation(observation), out)
             self._begin(out)
         for news in observation.results:
             self._fold_back(news, observation, out)
@@ -198,7 +199,7 @@ class EmbeddedModel:
         for number, wish in out.begin.items():
             if service := self._services.get(number):
                 service.served = Served(number, wish, service.instruction.t, self._wall_time)
-                service.policy = policy_for(service.served)
+                service.policy = self._policies(service.served)
         out.begin.clear()
         self._attend()
 
@@ -210,7 +211,7 @@ class EmbeddedModel:
             wish = Wish(Intent.GREET, observation.language, "", category=Category.PERSON, first=True)
             served = Served(_GREETING, wish, observation.now)
             instruction = Instruction(_GREETING, "", "", observation.now)
-            self._services[_GREETING] = _Service(instruction, served, policy_for(served))
+            self._services[_GREETING] = _Service(instruction, served, self._policies(served))
         self._attend()
 
     def _attend(self) -> None:
@@ -291,9 +292,12 @@ class EmbeddedModel:
             running=tuple(
                 Running(s.served.id, s.served.wish) for s in serving if s.served and s.served.id != _GREETING
             ),
-            totals={i: s.policy.total for i, s in self._services.items() if isinstance(s.policy, CountPassing)},
+            totals={
+                s.served.id: s.policy.total for s in serving if s.served and s.policy and s.policy.total is not None
+            },
             asked=min((s.instruction.t for s in serving), default=None),
             instructions={i: s.instruction.text for i, s in self._services.items() if i != _GREETING},
+            frames=tuple(view.frame for view in observation.tracks if view.frame is not None),
             wall_time=self._wall_time,
         )
 

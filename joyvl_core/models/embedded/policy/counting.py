@@ -14,18 +14,14 @@ _SETTLES = 1.0
 
 
 class CountPassing(WishPolicy):
-    """Says the running total, a bare number, at each arrival.
-
-    Attributes:
-        total: How many there have been since the wish was made.
-    """
+    """Says the running total, a bare number, at each arrival since the wish was made."""
 
     kinds = frozenset({PerceptKind.APPEAR})
 
     def __init__(self, served: Served) -> None:
         super().__init__(served)
         self._arrivals = Arrivals(served.wish, served.start)
-        self.total = 0
+        self.total: int = 0
 
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> list[Utterance]:
         said = []

@@ -62,8 +62,8 @@ _LINES: dict[str, dict[str, tuple[str, ...]]] = {
     "nothing_running": {"en": ("Nothing is running.",), "zh": ("现在没有在做的事。",)},
     "which": {"en": ("Which one? Say “cancel” and its id: {ids}.",), "zh": ("哪一个？请说“取消”和编号：{ids}。",)},
     "cannot_judge": {
-        "en": ("I cannot judge this by looking: {what}",),
-        "zh": ("这个我光看判断不了：{what}",),
+        "en": ("I cannot tell this by myself: {what}",),
+        "zh": ("这个我自己判断不了：{what}",),
     },
     "need_delegate": {
         "en": ("Configure a delegate, and I will ask it.",),

@@ -91,6 +91,11 @@ class Policy(Protocol):
         """The wish is fulfilled for good."""
         ...
 
+    @property
+    def total(self) -> int | None:
+        """The running total of a wish that counts; None for others."""
+        ...
+
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> Sequence[Utterance]:
         """What is worth saying now, given what was newly seen."""
         ...
@@ -108,6 +113,7 @@ class WishPolicy:
     def __init__(self, served: Served) -> None:
         self.served = served
         self.done = False
+        self.total: int | None = None
 
     @property
     def wish(self) -> Wish:
