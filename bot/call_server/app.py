@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bot.call_server.calls import Calls, StartSession
-from bot.call_server.guard import Guard
+from bot.call_server.guard import Guard, Refusal
 from bot.rooms.webrtc import CallConfig, Source
 from joyvl_core.errors import BadInputError, JoyVLError
 
@@ -81,7 +81,8 @@ def create_call_app(
 
     app = FastAPI(title="JoyVL call", lifespan=lifespan, openapi_url=None)
     app.add_middleware(Guard, names=names)
-    app.add_exception_handler(JoyVLError, _refusal)
+    app.add_exception_handler(JoyVLError, _error)
+    app.add_exception_handler(Refusal, _refusal)
     _add_routes(app, calls, config)
     app.mount("/static", StaticFiles(directory=_PAGES), name="static")
     return app
@@ -116,9 +117,16 @@ def _add_routes(app: FastAPI, calls: Calls, config: CallConfig) -> None:
         return Response(status_code=HTTPStatus.NO_CONTENT if found else HTTPStatus.NOT_FOUND)
 
 
-async def _refusal(_: Request, error: Exception) -> JSONResponse:
+async def _error(_: Request, error: Exception) -> JSONResponse:
     """A typed error as the page reads it."""
     if not isinstance(error, JoyVLError):
         raise error
     status = HTTPStatus.BAD_REQUEST if isinstance(error, BadInputError) else HTTPStatus.SERVICE_UNAVAILABLE
     return JSONResponse({"kind": error.kind, "message": str(error), "hint": error.hint}, status_code=status)
+
+
+async def _refusal(_: Request, refusal: Exception) -> Response:
+    """A body that turned out too large while it was read."""
+    if not isinstance(refusal, Refusal):
+        raise refusal
+    return refusal.response()

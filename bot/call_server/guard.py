@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Collection
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 131_072
@@ -27,13 +28,15 @@ _HEADERS = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error
+class Refusal(HTTPException):
     """The request is answered with this status and goes no further."""
 
     def __init__(self, status: HTTPStatus, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(status.value, message)
         self.kind = kind
+
+    def response(self) -> JSONResponse:
+        return JSONResponse({"kind": self.kind, "message": self.detail}, status_code=self.status_code)
 
 
 class Guard:
@@ -53,23 +56,19 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        started = False
-
         async def sealed(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
+        headers = Headers(scope=scope)
         try:
-            headers = Headers(scope=scope)
             self._check_host(headers)
             _check_length(headers)
-            await self._app(scope, _bounded(receive), sealed)
         except Refusal as refusal:
-            if not started:
-                await _answer(refusal, sealed)
+            await refusal.response()(scope, receive, sealed)
+        else:
+            await self._app(scope, _bounded(receive), sealed)
 
     def _check_host(self, headers: Headers) -> None:
         host = headers.get("host", "")
@@ -117,10 +116,3 @@ def _bounded(receive: Receive) -> Receive:
 
 
 _TOO_LARGE = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"At most {MAX_BODY} bytes are taken.")
-
-
-async def _answer(refusal: Refusal, send: Send) -> None:
-    body = json.dumps({"kind": refusal.kind, "message": str(refusal)}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": refusal.status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -107,6 +107,8 @@ function listenTo(mine) {
 
 function opened() {
   began = performance.now();
+  timeline.clear();
+  chat.clear();
   show("initializing");
   chat.open(true);
   $("line").focus({ preventScroll: true });

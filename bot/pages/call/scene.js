@@ -262,7 +262,7 @@ function walker(pen, actor, now) {
 }
 
 function dog(pen, swing) {
-  limb(pen, 8, -58, 50, -26, 2, "#444");
+  limb(pen, 8, -58, 50, -26, 2, "#45484e");
   block(pen, 46, -34, 44, 18, "#a5703f", 9);
   disc(pen, 92, -36, 10, "#a5703f");
   block(pen, 96, -36, 13, 8, "#8a5a30", 4);

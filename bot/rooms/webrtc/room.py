@@ -7,21 +7,18 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import av
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
-from aiortc.sdp import SessionDescription
 
 from bot.rooms.webrtc import tuning
 from bot.rooms.webrtc.channel import Bye, Channel, Chat, Message, SourceChange
+from bot.rooms.webrtc.offer import check_offer, refuse
 from bot.rooms.webrtc.tracks import Source, Voice, listen, newest, picture_of
 from joyvl_core.errors import BadInputError
 from joyvl_core.media import AudioChunk
 from joyvl_core.ports import AgentState, RoomListener, RoomState, RoomStatus, Transcript, VoiceTrack
-
-MAX_SECTIONS = 6
-"""Most media sections an offer may have; the call page's has four."""
 
 CALLER = "caller"
 """Name of the person at the browser."""
@@ -29,6 +26,7 @@ CALLER = "caller"
 _LABELS = {Source.CAMERA: "camera", Source.SCREEN: "screen share", Source.SCENE: "demo scene"}
 _CONNECT = 15.0
 _CLOSE = 1.5
+_ANSWER = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -112,20 +110,19 @@ class WebRtcRoom:
             BadInputError: The offer cannot be used.
         """
         try:
-            description = SessionDescription.parse(offer)
-            if not 0 < len(description.media) <= MAX_SECTIONS:
-                _refuse(f"it has {len(description.media)} media sections")
+            check_offer(offer)
             remote = RTCSessionDescription(tuning.with_address(offer, address), "offer")
-            await self._connection.setRemoteDescription(remote)
-            self._take_up(sources or {})
-            await self._connection.setLocalDescription(await self._connection.createAnswer())
+            async with asyncio.timeout(_ANSWER):
+                await self._connection.setRemoteDescription(remote)
+                self._take_up(sources or {})
+                await self._connection.setLocalDescription(await self._connection.createAnswer())
         except BadInputError:
             await self._close()
             raise
-        except Exception as error:  # the parser raises whatever its regular expressions run into
+        except Exception as error:  # aiortc raises errors of many kinds for what it does not support
             await self._close()
             _log.debug("an offer was refused", exc_info=True)
-            _refuse(str(error) or type(error).__name__)
+            refuse(str(error) or type(error).__name__)
         return tuning.with_bitrate(self._connection.localDescription.sdp)
 
     async def run(self, listener: RoomListener) -> None:
@@ -181,14 +178,17 @@ class WebRtcRoom:
             tuning.allow_loopback(self._connection)
         usual = iter((Source.CAMERA, Source.SCREEN))
         for transceiver in self._connection.getTransceivers():
-            if transceiver.kind == "video":
+            sends = transceiver.receiver.track is not None
+            if transceiver.kind == "video" and sends:
                 mid = transceiver.mid or ""
                 source = sources.get(mid) if sources else next(usual, Source.CAMERA)
                 self._slots[mid] = _Slot(transceiver, source)
-            elif self._voice is None:
-                self._voice = Voice()
-                self._connection.addTrack(self._voice)
-                self._microphones.append(transceiver)
+            elif transceiver.kind == "audio":
+                if sends:
+                    self._microphones.append(transceiver)
+                if self._voice is None:
+                    self._voice = Voice()
+                    self._connection.addTrack(self._voice)
 
     async def _joined(self) -> bool:
         """Waits for the connection; False when it did not come about."""
@@ -277,19 +277,10 @@ class WebRtcRoom:
             self._voice.stop()
         try:
             await asyncio.wait_for(self._connection.close(), _CLOSE)
-        except TimeoutError:
-            _log.warning("a browser's connection took more than %.1f s to close", _CLOSE)
+        except Exception:  # it was not whole: nothing more can be done for it than to say so
+            _log.warning("a browser's connection did not close cleanly", exc_info=True)
 
 
 _UNREACHABLE = (
     "The browser and the bot found no path between them. Use one machine or one network, or name a STUN or TURN server."
 )
-
-
-def _refuse(why: str) -> NoReturn:
-    raise BadInputError(
-        f"The call's offer cannot be used: {why}",
-        source="room.webrtc",
-        kind="bad_offer",
-        hint="Reload the call page.",
-    )
