@@ -20,6 +20,11 @@ def _missing(what: str) -> None:
     pytest.skip(what)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is quick runs first; real servers and browsers last."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
 @pytest.fixture(scope="session")
 def require() -> Callable[[str], Path]:
     """Finds a program the test needs, among the built tools first."""
