@@ -172,7 +172,9 @@ class Answers:
         if wish.event in (Intent.LEAVE, Intent.SCENE_CHANGE, Intent.STATIC_CHANGE, Intent.READ_TEXT):
             return self._since_event(wish, situation)
         if wish.category is not Category.ANYTHING or _THERE.search(wish.text.lower()):
-            there = _matching(wish, situation.moment.present)
+            moment = situation.moment
+            seen = moment.placed if wish.category is Category.OBJECT else moment.present
+            there = _matching(wish, seen)
             if not there:
                 return Answer(phrases.line("not_there", language))
             since = min(thing.since for thing in there)

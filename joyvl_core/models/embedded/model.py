@@ -127,6 +127,7 @@ class EmbeddedModel:
         self._wall_time = wall_time
         self._services: dict[str, _Service] = {}
         self._tracks: frozenset[str] = frozenset()
+        self._placed: set[int] = set()
         self._pending = Pending()
         # Shared with the worker thread that looks: two boxes under one lock, and the interest as one frozen set.
         self._inbox: deque[Percept] = deque(maxlen=_INBOX)
@@ -276,13 +277,28 @@ class EmbeddedModel:
             )
             if percept.thing is not None:
                 self._archive.note_colour(percept.thing.id, percept.thing.colour)
+                self._note_placed(percept.kind, percept.thing.id)
         for there in self._perception.present():
             self._archive.note_colour(there.id, there.colour)
         return percepts
 
+    def _note_placed(self, kind: PerceptKind, thing: int) -> None:
+        """A bag that stands there is nobody; one that moves on its own was no bag."""
+        if kind is PerceptKind.PUT:
+            self._placed.add(thing)
+        elif kind in (PerceptKind.MOTION, PerceptKind.APPEAR):
+            self._placed.discard(thing)
+
     def _moment(self, observation: Observation) -> Moment:
-        present = tuple(thing for thing in self._perception.present() if thing.track in self._tracks)
-        return Moment(observation.now, observation.wall, present, observation.can_delegate)
+        there = [thing for thing in self._perception.present() if thing.track in self._tracks]
+        self._placed &= {thing.id for thing in there}
+        return Moment(
+            observation.now,
+            observation.wall,
+            present=tuple(thing for thing in there if thing.id not in self._placed),
+            placed=tuple(thing for thing in there if thing.id in self._placed),
+            can_delegate=observation.can_delegate,
+        )
 
     def _situation(self, observation: Observation) -> Situation:
         serving = [s for s in self._services.values() if s.served and s.policy and not s.policy.done]

@@ -551,6 +551,18 @@ def test_any_words_by_anybody_leave_it_standing(lines: list[tuple[str, bool]]) -
         assert addressed or decision.reply_to is None
 
 
+def test_what_was_put_down_is_not_counted_among_who_came() -> None:
+    session = Session()
+    session.words.knows("how many people?", Intent.COUNT_STANDING, object="people", standing=False)
+    bag = {"category": Category.OBJECT, "object": "bag", "standing": False}
+    session.words.knows("how long has the bag been there?", Intent.TIME_ELAPSED, event=Intent.APPEAR, **bag)
+    session.eyes.script = [came(1, 1.0), replace(came(2, 3.0), kind=PerceptKind.PUT)]
+    session.eyes.there = (thing(1, 1.0), thing(2, 3.0))
+    session.tick(5)
+    assert session.says(session.tick(6, "how many people?")) == "1 person right now."
+    assert session.says(session.tick(7, "how long has the bag been there?")) == "For 4 seconds, since 0:03."
+
+
 def test_the_participant_is_asked_to_leave_to_be_quiet_and_to_talk() -> None:
     session = Session()
     session.words.knows("hush for a minute", Intent.QUIET, within=60.0, standing=False)

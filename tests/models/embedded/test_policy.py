@@ -20,7 +20,7 @@ def serve(intent: Intent, text: str = "", *, start: float = 0.0, language: str =
 def hears(
     policy: Policy, now: float, *percepts: Percept, present: Sequence[Thing] = (), can_delegate: bool = False
 ) -> list[str]:
-    said = policy.propose(percepts, Moment(now, 1e9 + now, tuple(present), can_delegate))
+    said = policy.propose(percepts, Moment(now, 1e9 + now, present=tuple(present), can_delegate=can_delegate))
     assert all(utterance.instruction == "i1" for utterance in said)
     return [utterance.text or utterance.question for utterance in said]
 

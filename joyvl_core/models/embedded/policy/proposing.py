@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -43,13 +43,16 @@ class Moment:
     Attributes:
         now: Session second.
         wall: The same moment in unix seconds.
-        present: What is in the pictures now, on every track.
+        present: What came into the pictures by itself and is there now, on every track.
+        placed: What was put down and is there now.
         can_delegate: A question would be taken by somebody who can answer it.
     """
 
     now: float
     wall: float
+    _: KW_ONLY
     present: tuple[Thing, ...] = ()
+    placed: tuple[Thing, ...] = ()
     can_delegate: bool = False
 
 
