@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import itertools
 from abc import ABC, abstractmethod
@@ -124,12 +125,17 @@ class RoomConformance(ABC):
         """Sets the stage and clears it away."""
 
     def play(self, scene: Callable[[Stage], Coroutine[Any, Any, None]]) -> None:
+        complaints: list[str] = []
+
         async def main() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(str(about)))
             async with self.stage() as stage:
                 await scene(stage)
                 assert left_behind() == []
 
         asyncio.run(main())
+        gc.collect()  # a task that nobody awaited complains when it is collected
+        assert complaints == []
 
     def test_joined_comes_before_anything_else(self) -> None:
         async def scene(stage: Stage) -> None:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.rooms.livekit.chat import MAX_LINE
+from bot.rooms.livekit.presence import unwanted
 from joyvl_core.errors import BadInputError, UnavailableError
 from joyvl_core.media import Pcm
 from joyvl_core.ports import AgentState, RoomState, Transcript
@@ -56,11 +57,12 @@ class TestConformance(RoomConformance):
 
 def test_every_camera_and_screen_of_every_person_is_seen_and_no_bots(livekit_server: LiveKitServer) -> None:
     async def main() -> None:
+        room = room_on(livekit_server, "tracks")
         async with (
             person(livekit_server, "tracks", "alice", name="Alice") as alice,
             person(livekit_server, "tracks", "stream", kind="ingress") as stream,
             person(livekit_server, "tracks", "other", kind="agent") as other,
-            staying(room_on(livekit_server, "tracks")) as recorder,
+            staying(room) as recorder,
         ):
             await alice.show(moving_square())
             screen = await alice.show(moving_square(640, 360), source=rtc.TrackSource.SOURCE_SCREENSHARE)
@@ -80,6 +82,7 @@ def test_every_camera_and_screen_of_every_person_is_seen_and_no_bots(livekit_ser
             await alice.room.local_participant.unpublish_track(screen.sid)
             await until(lambda: recorder.all("gone") == ["alice/screen"], what="the screen is gone")
             assert len(recorder.all("track")) == 3
+            await until(lambda: not unwanted(sdk_room(room)), what="the other bot's pictures are not sent")
 
     asyncio.run(main())
 
@@ -150,6 +153,21 @@ def test_others_see_an_agent_with_a_state_a_voice_and_captions(livekit_server: L
             assert [line.attributes["lk.transcription_final"] for line in alice.transcripts] == ["false", "true"]
             assert {line.attributes["lk.segment_id"] for line in alice.transcripts} == {"u1"}
             assert {line.attributes["lk.transcribed_track_id"] for line in alice.transcripts} == {voice_of(alice)}
+
+    asyncio.run(main())
+
+
+def test_a_bot_that_may_not_speak_says_so_and_stays(livekit_server: LiveKitServer) -> None:
+    async def main() -> None:
+        grants = api.VideoGrants(room_join=True, room="mute", can_publish=False)
+        token = api.AccessToken(KEY, SECRET).with_identity("bot").with_grants(grants).to_jwt()
+        room = room_on(livekit_server, "mute", token=SecretStr(token))
+        async with person(livekit_server, "mute", "alice") as alice, staying(room) as recorder:
+            await alice.show(moving_square())
+            await until(lambda: "no_voice" in recorder.reasons and recorder.pictures, what="a status")
+            assert recorder.all("status")[-1].remedy
+            await room.send_chat("I can write")
+            await until(lambda: [line.text for line in alice.chat] == ["I can write"], what="the line")
 
     asyncio.run(main())
 
@@ -239,6 +257,22 @@ def test_what_the_server_cannot_honour_ends_with_a_reason(livekit_server: LiveKi
             await asyncio.wait_for(stay, 8)
         assert recorder.states[-2:] == [RoomState.RECONNECTING, RoomState.FAILED]
         assert recorder.reasons[-1] == "reconnect_timeout"
+
+    asyncio.run(main())
+
+
+def test_a_server_that_does_not_come_back_ends_the_stay(livekit_server: LiveKitServer) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        stay = asyncio.create_task(room_on(livekit_server, "gone", reconnect_within=1.5).run(recorder))
+        async with person(livekit_server, "gone", "alice") as alice:
+            await until(lambda: voice_of(alice), what="the bot's microphone")
+        await asyncio.to_thread(livekit_server.kill)
+        try:
+            await asyncio.wait_for(stay, 5)
+        finally:
+            await asyncio.to_thread(livekit_server.start)
+        assert recorder.reasons == ["connecting", "connected", "connection_lost", "reconnect_timeout"]
 
     asyncio.run(main())
 
@@ -361,12 +395,16 @@ def test_an_address_that_never_answers_is_given_up() -> None:
 # --- helpers --------------------------------------------------------------------------------
 
 
+def sdk_room(room: LiveKitRoom) -> rtc.Room:
+    assert room._connection
+    return room._connection.room
+
+
 async def simulate(room: LiveKitRoom, scenario: str) -> None:
     """Asks the server for a fault; only the bot's own connection can."""
-    assert room._connection
     kind = rtc.SimulateScenarioKind.Value(f"SIMULATE_{scenario}")
     with contextlib.suppress(TimeoutError, RuntimeError):  # the connection may be gone before the answer
-        await asyncio.wait_for(room._connection.room.simulate_scenario(kind), 5)
+        await asyncio.wait_for(sdk_room(room).simulate_scenario(kind), 5)
 
 
 async def assert_whole(room: LiveKitRoom, alice: Person, recorder: Recorder, within: float = 10.0) -> None:

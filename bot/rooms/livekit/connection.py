@@ -91,11 +91,16 @@ class Connection:
         """Publishes the voice as a microphone, where interfaces for voice assistants look for it.
 
         Raises:
-            UnavailableError: The server does not allow it.
+            UnavailableError: The token does not allow it, or the server does not take it.
         """
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        allowed = self.room.local_participant.permissions
+        microphone = rtc.TrackSource.SOURCE_MICROPHONE
+        if not allowed.can_publish or (allowed.can_publish_sources and microphone not in allowed.can_publish_sources):
+            raise UnavailableError("the token does not allow a microphone", source=SOURCE, kind="no_voice")
         try:
-            self._voice_publication = await self.room.local_participant.publish_track(voice.track(), options)
+            self._voice_publication = await self.room.local_participant.publish_track(
+                voice.track(), rtc.TrackPublishOptions(source=microphone)
+            )
         except PublishTrackError as error:
             raise UnavailableError(str(error), source=SOURCE, kind="no_voice") from error
 

@@ -44,6 +44,7 @@ class LiveKitRoom:
         self._connection: Connection | None = None
         self._state: RoomState | None = None
         self._agent_state = AgentState.INITIALIZING
+        self._publishing = asyncio.Lock()
         self._showing = asyncio.Lock()
         self._leaving = asyncio.Event()
         self._changed = asyncio.Event()
@@ -239,11 +240,13 @@ class LiveKitRoom:
 
     async def _settle_in(self, connection: Connection) -> None:
         """What a new or restored connection needs: a voice and the shown state."""
-        if not connection.voice_track:
-            try:
-                await connection.publish_voice(self._voice)
-            except UnavailableError as error:
-                _log.warning("%s", error)
+        try:
+            async with self._publishing:
+                if not connection.voice_track:
+                    await connection.publish_voice(self._voice)
+        except UnavailableError as error:
+            _log.warning("no voice: %s", error)
+            if self._state is RoomState.JOINED:
                 self._tell(outcomes.NO_VOICE)
         await self._show_state(connection, self._agent_state)
 

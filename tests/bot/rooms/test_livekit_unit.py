@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +18,11 @@ from livekit import rtc
 from pydantic import SecretStr
 
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom, chat, outcomes, presence, sdk_log, taps
+from bot.rooms.livekit import room as room_module
+from bot.rooms.livekit.outcomes import unreachable
 from bot.rooms.livekit.voice import Microphone
-from joyvl_core.errors import BadInputError, UnavailableError
+from joyvl_core.clock import run_virtual
+from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from joyvl_core.media import AudioChunk, Picture
 from joyvl_core.ports import RoomState
 from tests.conformance.room import Recorder
@@ -443,3 +448,94 @@ def test_the_native_engines_words_go_to_our_log_without_tokens(
         logging.getLogger("livekit").handle(said)
     assert [record.getMessage() for record in caplog.records] == ["no: ***"]
     assert "eyJ" not in capfd.readouterr().err
+
+
+# --- going on and ending, with scripted connections ------------------------------------------
+
+
+class Script:
+    """What the next connections do. Each entry is an error to refuse with, or seconds until the server says goodbye."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *entries: JoyVLError | float) -> None:
+        self.entries = list(entries)
+        self.opened_at: list[float] = []
+        self.open_now = 0
+        monkeypatch.setattr(room_module, "Connection", lambda **callbacks: ScriptedConnection(self, **callbacks))
+
+
+class ScriptedConnection:
+    voice_track = "T1"
+
+    def __init__(self, script: Script, on_change: Callable[[], None], **_: Any) -> None:
+        self.room = room_of()
+        self.goodbye: int | None = None
+        self._script = script
+        self._on_change = on_change
+
+    async def open(self, _: LiveKitOptions, within: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._script.opened_at.append(loop.time())
+        entry = self._script.entries.pop(0) if self._script.entries else unreachable("no script")
+        if isinstance(entry, JoyVLError):
+            await asyncio.sleep(0.01)
+            raise entry
+        self._script.open_now += 1
+        loop.call_later(entry, self._say_goodbye)
+
+    async def show(self, _: dict[str, str]) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        self._script.open_now -= 1
+
+    def _say_goodbye(self) -> None:
+        self.goodbye = rtc.DisconnectReason.SERVER_SHUTDOWN
+        self._on_change()
+
+
+def stay(script: Script, *, leave_at: float | None = None) -> Recorder:
+    recorder = Recorder()
+
+    async def main() -> None:
+        room = LiveKitRoom(options(alone_after=None))
+        if leave_at is not None:
+            asyncio.get_running_loop().call_later(leave_at, lambda: asyncio.ensure_future(room.leave()))
+        await asyncio.wait_for(room.run(recorder), 10_000)
+
+    run_virtual(main())
+    assert script.open_now == 0
+    return recorder
+
+
+def test_rejoining_is_tried_again_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(monkeypatch, 100.0, *[unreachable("down")] * 4, 1e6)
+    recorder = stay(script, leave_at=1_000)
+    assert recorder.reasons == ["connecting", "connected", "connection_lost", "rejoined", "asked"]
+    pauses = [round(later - earlier, 1) for earlier, later in itertools.pairwise(script.opened_at[1:])]
+    assert pauses == [0.2, 0.5, 1.0, 2.0]
+
+
+def test_rejoining_is_given_up_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(monkeypatch, 100.0)
+    assert stay(script).reasons[-2:] == ["connection_lost", "reconnect_timeout"]
+    assert 12.5 < script.opened_at[-1] - 100 <= 15.1
+
+
+def test_a_refusal_ends_rejoining_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(monkeypatch, 100.0, outcomes.refusal("401 - invalid token: token is expired"))
+    recorder = stay(script)
+    assert (recorder.states[-1], recorder.reasons[-1]) == (RoomState.FAILED, "token_expired")
+
+
+def test_a_server_that_drops_the_bot_again_and_again_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stay(Script(monkeypatch, *[1.0] * 50)).reasons[-1] == "unstable"
+
+
+def test_a_goodbye_now_and_then_is_lived_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = stay(Script(monkeypatch, *[300.0] * 20, 1e6), leave_at=9_000)
+    assert recorder.reasons.count("rejoined") == 20
+    assert recorder.reasons[-1] == "asked"
+
+
+def test_leaving_while_rejoining_ends_the_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stay(Script(monkeypatch, 100.0), leave_at=105).reasons[-2:] == ["connection_lost", "asked"]
