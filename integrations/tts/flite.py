@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from integrations.tts.program import SpeechProgram
 from integrations.tts.trim import trimmed
-from integrations.tts.words import sayable
+from integrations.tts.words import in_ascii, sayable
 from joyvl_core.errors import UnavailableError
 from joyvl_core.media import AudioChunk
 
@@ -42,7 +42,7 @@ class FliteSpeech:
             raise UnavailableError(
                 f"flite has no voice for {language!r}", source="voice.flite", kind="no_voice", hint="Use espeak-ng."
             )
-        words = sayable(text)
+        words = sayable(in_ascii(text))
         if not words:
             return
         # The text is the value of -t, so nothing in it can be an option. flite can't read it from a pipe

@@ -8,6 +8,8 @@ import unicodedata
 LONGEST = 600
 """Characters of one utterance; the rest is left unsaid."""
 
+_IDEOGRAPHIC = {"zh", "yue", "ja", "ko"}
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": ", ", "—": ", ", "€": " euros ", "£": " pounds "})
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _UNSPOKEN = {"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"}
@@ -24,5 +26,12 @@ def sayable(text: str) -> str:
 
 
 def spoken_language(text: str, language: str) -> str:
-    """The language to say a text in: the caller's, but a single Chinese character makes it Chinese."""
+    """The language to say a text in: the caller's, unless that is written in letters and the text has ideographs."""
+    if language.split("-")[0].lower() in _IDEOGRAPHIC:
+        return language
     return "zh" if _CJK.search(text) else language
+
+
+def in_ascii(text: str) -> str:
+    """The text in the only letters that flite knows: accents dropped, typographic signs made plain."""
+    return unicodedata.normalize("NFKD", text.translate(_PLAIN)).encode("ascii", "ignore").decode()

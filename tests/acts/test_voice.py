@@ -32,8 +32,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(tts: ToneSpeech | None = None, policy: VoicePolicy | None = None) -> AsyncIterator[Stage]:
-    clock, track, tts = LoopClock(), TapeTrack(), tts or ToneSpeech()
+async def stage(
+    tts: ToneSpeech | None = None, policy: VoicePolicy | None = None, *, waits_first: bool = False
+) -> AsyncIterator[Stage]:
+    clock, track, tts = LoopClock(), TapeTrack(waits_first=waits_first), tts or ToneSpeech()
     speaker = Speaker(
         tts,
         track,
@@ -140,11 +142,12 @@ def test_only_a_few_wait_and_the_least_gives_way() -> None:
     run_virtual(main())
 
 
-def test_ducking_is_silent_at_once_and_resuming_goes_on_where_it_was() -> None:
+@pytest.mark.parametrize("waits_first", [False, True])
+def test_ducking_is_silent_at_once_and_resuming_goes_on_where_it_was(waits_first: bool) -> None:
     async def main() -> None:
-        async with stage() as it:
+        async with stage(waits_first=waits_first) as it:
             it.speaker.offer(act(5))
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.405)
             it.speaker.duck()
             await asyncio.sleep(2.0)
             assert it.speaker.speaking
@@ -152,7 +155,7 @@ def test_ducking_is_silent_at_once_and_resuming_goes_on_where_it_was() -> None:
             await it.speaker.drained()
             (_, first_end, _), (second_start, second_end, _) = it.track.spans()
             assert first_end == pytest.approx(0.4, abs=0.02)
-            assert second_start == pytest.approx(2.4, abs=0.02)
+            assert second_start == pytest.approx(2.405, abs=0.02)
             said = first_end + second_end - second_start
             assert said == pytest.approx(1.0, abs=0.025)
             assert [on for _, on in it.speaking] == [True, False]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.tts.wav import WavDecoder
-from integrations.tts.words import LONGEST, sayable, spoken_language
+from integrations.tts.words import LONGEST, in_ascii, sayable, spoken_language
 
 
 def wav(samples: np.ndarray, rate: int = 16_000, channels: int = 1, width: int = 2) -> bytes:
@@ -97,6 +97,19 @@ def test_what_of_a_text_is_said(text: str, words: str) -> None:
     assert sayable(text) == words
 
 
-def test_one_chinese_character_makes_a_text_chinese() -> None:
-    assert spoken_language("a 车", "en") == "zh"
-    assert spoken_language("a car", "en") == "en"
+@pytest.mark.parametrize(
+    ("text", "language", "spoken"),
+    [
+        ("a 车", "en", "zh"),
+        ("a car", "en", "en"),
+        ("a car", "zh", "zh"),
+        ("日本", "ja", "ja"),
+        ("车", "zh-CN", "zh-CN"),
+    ],
+)
+def test_a_chinese_character_makes_a_text_chinese(text: str, language: str, spoken: str) -> None:
+    assert spoken_language(text, language) == spoken
+
+
+def test_typographic_english_becomes_plain() -> None:
+    assert in_ascii("Don’t — the café’s “menu” is €5") == "Don't ,  the cafe's \"menu\" is  euros 5"

@@ -17,11 +17,13 @@ class TapeTrack:
     Args:
         rate: Samples a second.
         room: Seconds that may lie ahead before a write waits.
+        waits_first: A write waits for space before it takes the samples, not after.
     """
 
-    def __init__(self, rate: int = 48_000, room: float = 0.2) -> None:
+    def __init__(self, rate: int = 48_000, room: float = 0.2, *, waits_first: bool = False) -> None:
         self.rate = rate
         self._room = room
+        self._waits_first = waits_first
         self._loop = asyncio.get_running_loop()
         self._ahead: list[tuple[float, Pcm]] = []
         self.tape: list[tuple[float, Pcm]] = []
@@ -38,9 +40,15 @@ class TapeTrack:
     async def write(self, samples: Pcm) -> None:
         if self.stalled:
             await asyncio.sleep(3600)
+        if self._waits_first:
+            await self._space(self._room - len(samples) / self.rate)
         start = self._loop.time() + self.ahead
         self._ahead.append((start, samples))
-        if (wait := self.ahead - self._room) > 0:
+        if not self._waits_first:
+            await self._space(self._room)
+
+    async def _space(self, room: float) -> None:
+        if (wait := self.ahead - room) > 0:
             await asyncio.sleep(wait)
 
     def clear(self) -> None:
