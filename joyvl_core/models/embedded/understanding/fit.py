@@ -5,6 +5,8 @@ Run it after every change of the exemplars. The same exemplars give the same wei
 
 from __future__ import annotations
 
+import itertools
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +20,7 @@ from joyvl_core.models.embedded.understanding.classifier import features, normal
 from joyvl_core.models.embedded.understanding.embedder import SentenceEmbedder
 from joyvl_core.models.embedded.wishes import Intent
 
+_WORDINGS = 12
 _LOOSENESS = 10.0
 """Inverse weight of the penalty on large weights (C of the field's usual notation)."""
 
@@ -41,8 +44,15 @@ def exemplars() -> list[Exemplar]:
             if line.startswith("["):
                 intent = Intent(line.strip("[]"))
             elif line and not line.startswith("#"):
-                found.append(Exemplar(intent, language, line))
+                found.extend(Exemplar(intent, language, wording) for wording in wordings(line))
     return found
+
+
+def wordings(line: str) -> list[str]:
+    """What a line with (alternatives|in brackets) stands for: up to a dozen, evenly picked from all of them."""
+    pieces = [piece.split("|") for piece in re.split(r"[()]", line)]
+    every = ["".join(choice) for choice in itertools.product(*pieces)]
+    return every[:: len(every) // _WORDINGS + 1] if len(every) > _WORDINGS else every
 
 
 def fit(phrases: list[Exemplar], vectors: NDArray[np.float32], looseness: float = _LOOSENESS) -> dict[str, NDArray[Any]]:
@@ -98,7 +108,7 @@ def _logistic_regression(
         return float(value), gradient
 
     start = np.zeros(width * classes + classes)
-    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 80}).x
     return best[: width * classes].reshape(width, classes), best[width * classes :]
 
 
