@@ -235,7 +235,9 @@ class Conversation:
             return
         if remark.line is not None:
             self._reply(out, remark, reading.understood, situation)
-        out.notices.append(Notice("understood", reading.understood, instruction=remark.instruction))
+        asks = phrases.line("will_ask", wish.language) if wish.intent in _NEEDS_SOMEBODY else ""
+        understood = f"{reading.understood} {asks}".strip()
+        out.notices.append(Notice("understood", understood, instruction=remark.instruction))
         self._disclose(wish, remark.instruction, out)
 
     def _ask_somebody(self, wish: Wish, remark: Remark, situation: Situation, out: Outcome) -> None:

@@ -428,6 +428,7 @@ def test_what_it_cannot_judge_is_delegated_on_change_at_a_bounded_rate() -> None
     session.can_delegate = True
     session.words.knows("fire?", Intent.UNJUDGEABLE)
     session.instruct("fire?")
+    assert "ask somebody" in session.tick(0).notices[0].reason
     session.eyes.script = road()
     asked = [t for t in range(60) if isinstance(session.tick(t).action, Delegate)]
     assert asked == [5]

@@ -39,10 +39,10 @@ class Judged(WishPolicy):
 
 
 def standing_question(text: str) -> str:
-    """The question for a standing wish: does it apply now, and if so, what is to be said."""
+    """The question for a standing wish, in one line: does it apply now, and if so, what is to be said."""
     return (
-        f"{text}\nLook at the pictures, the newest last: does this apply now? If it does not, answer only NO. "
-        "If it does, answer with one short sentence to say to the person, in the language of the wish."
+        f"{text} (Look at the pictures, the newest last: does this apply now? If it does not, answer only NO. "
+        "If it does, answer with one short sentence to say to the person, in the language of the wish.)"
     )
 
 

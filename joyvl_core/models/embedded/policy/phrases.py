@@ -65,6 +65,10 @@ _LINES: dict[str, dict[str, tuple[str, ...]]] = {
         "en": ("I cannot tell this by myself: {what}",),
         "zh": ("这个我自己判断不了：{what}",),
     },
+    "will_ask": {
+        "en": ("I will ask somebody who can, whenever something happens.",),
+        "zh": ("一有情况我就去问能判断的模型。",),
+    },
     "need_delegate": {
         "en": ("Configure a delegate, and I will ask it.",),
         "zh": ("配置一个可委托的模型后，我就可以去问它。",),

@@ -70,7 +70,7 @@ class TranslateText(WishPolicy):
         for percept in self.wanted(percepts):
             if self._read.is_new(percept.text, moment.now) and moment.can_delegate:
                 text = " ".join(percept.text.split())
-                question = f"{self.wish.text}\nThe text is: {text}\nAnswer with the translation only."
+                question = f"{self.wish.text} (The text is: “{text}”. Answer with the translation only.)"
                 note = phrases.line("asking", self.wish.language)
                 said.append(
                     self.utter(note, Priority.READ, moment.now, "text to translate", lifetime=10.0, question=question)
