@@ -201,16 +201,15 @@ class Answers:
         window = phrases.line("window", language, time=phrases.duration(wish.within, language)) if wish.within else ""
         window = f" {window[:1].lower()}{window[1:]}" if window and language != "zh" else window
         found = self._archive.find(_HAPPENED, since=since, fits=_colour_filter(wish))
-        parts = self._summary(found, situation, language)
+        parts = self._summary(found, wish, situation)
         if not parts:
             return Answer(phrases.line("nothing_happened", language, window=window))
         return Answer(
             phrases.line("summary", language, parts=phrases.joined(parts, language), window=window), found[-1].id
         )
 
-    def _summary(self, found: Sequence[Record], situation: Situation, language: str) -> list[str]:
+    def _summary(self, found: Sequence[Record], wish: Wish, situation: Situation) -> list[str]:
         """What happened, one part a kind of event."""
-        zh = language == "zh"
         by_kind: dict[EventKind, list[Record]] = {}
         for record in found:
             by_kind.setdefault(record.event.kind, []).append(record)
@@ -220,7 +219,9 @@ class Answers:
                 continue
             if kind is EventKind.MOTION and EventKind.APPEAR in by_kind:
                 continue
-            parts.append(_part(kind, records, situation, zh=zh))
+            # What is no longer remembered whole still counts.
+            n = len(records) if wish.within else self._archive.count((kind,), fits=_colour_filter(wish))
+            parts.append(_part(kind, n, records, situation, zh=wish.language == "zh"))
         return parts
 
     def _present(self, wish: Wish, situation: Situation) -> Answer:
@@ -275,16 +276,15 @@ _PARTS = {
 }
 
 
-def _part(kind: EventKind, records: Sequence[Record], situation: Situation, *, zh: bool) -> str:
+def _part(kind: EventKind, n: int, records: Sequence[Record], situation: Situation, *, zh: bool) -> str:
     language = "zh" if zh else "en"
     if kind is EventKind.TEXT:
         newest = list(Counter(record.event.text for record in records))[-_LISTED:]
         details = ("、" if zh else ", ").join(f"“{text}”" for text in newest)
     else:
         named = [_named(record, situation, language) for record in records[-_LISTED:]]
-        earlier = ("…" if zh else "… ") if len(records) > _LISTED else ""
+        earlier = ("…" if zh else "… ") if n > len(named) else ""
         details = f"（{earlier}{'、'.join(named)}）" if zh else f" ({earlier}{', '.join(named)})"
-    n = len(records)
     times = {1: "once", 2: "twice"}.get(n, f"{n} times")
     return _PARTS[kind][zh].format(n=n, things="thing" if n == 1 else "things", times=times, details=details)
 

@@ -212,7 +212,7 @@ class Conversation:
             case Intent.READ_TEXT:
                 await self._read_text(wish, remark, situation, out)
             case _:
-                answer = self._answers.answer(wish, situation)
+                answer = await asyncio.to_thread(self._answers.answer, wish, situation)
                 self._reply(out, remark, answer.text, situation, about=answer.about, why=reading.understood)
                 self._disclose(wish, remark.instruction, out)
 

@@ -119,7 +119,7 @@ class EmbeddedModel:
     ) -> None:
         self._perception = perception
         self._reader = reader
-        self._archive = archive or EventArchive()
+        self._archive = EventArchive() if archive is None else archive
         self._working = WorkingMemory()
         self._conversation = Conversation(understanding, Answers(self._archive, self._working), self._working, reader)
         self._policies = policies

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from joyvl_core.actions import Delegate, Speak
 from joyvl_core.media import Frame, RgbPicture
+from joyvl_core.memory.archive import EventArchive
 from joyvl_core.models.embedded.model import EmbeddedModel
 from joyvl_core.models.embedded.percepts import Percept, PerceptKind, Thing
 from joyvl_core.models.embedded.wishes import Category, Intent, Reading, Running, Sureness, Wish
@@ -502,6 +503,17 @@ def test_what_was_seen_is_summed_up_in_a_sentence() -> None:
     summary = session.says(session.tick(31, "what did you see?"))
     assert summary.startswith("4 things came (white 0:05, light blue 0:14, red 0:15, white 0:25) and 4 left (")
     assert session.says(session.tick(31, "刚才呢")) == "过去10秒来了1个（白色 0:25）、走了1个（白色 0:29）。"
+
+
+def test_what_is_no_longer_remembered_whole_is_still_counted() -> None:
+    session = Session()
+    session.model = EmbeddedModel(session.eyes, session.words, archive=EventArchive(limit=6))
+    session.words.knows("what did you see?", Intent.PAST_WHAT, standing=False)
+    session.eyes.script = road()
+    session.run(0, 31)
+    assert session.says(session.tick(31, "what did you see?")).startswith(
+        "4 things came (… red 0:15, white 0:25) and 4 left (… "
+    )
 
 
 def test_a_reply_goes_before_a_number_and_both_are_said() -> None:
