@@ -244,6 +244,18 @@ class RoomConformance(ABC):
 
         self.play(scene)
 
+    def test_a_cancelled_stay_is_tidied_up(self) -> None:
+        async def scene(stage: Stage) -> None:
+            recorder = Recorder()
+            stay = asyncio.create_task(stage.room.run(recorder))
+            await until(lambda: recorder.pictures, what="a picture")
+            stay.cancel()
+            await asyncio.wait({stay}, timeout=2)
+            assert stay.cancelled()
+            assert left_behind() == []
+
+        self.play(scene)
+
     def test_a_stay_is_run_once(self) -> None:
         async def scene(stage: Stage) -> None:
             async with staying(stage.room):

@@ -129,9 +129,12 @@ class Person:
 
     async def _listen(self, track: rtc.Track) -> None:
         stream = rtc.AudioStream(track, sample_rate=16_000, num_channels=1, frame_size_ms=20, capacity=100)
-        async for event in stream:
-            samples = np.frombuffer(event.frame.data, np.int16).astype(np.float32)
-            self.energy.append((_now(), float(np.sqrt(np.mean(samples**2)))))
+        try:
+            async for event in stream:
+                samples = np.frombuffer(event.frame.data, np.int16).astype(np.float32)
+                self.energy.append((_now(), float(np.sqrt(np.mean(samples**2)))))
+        finally:
+            await stream.aclose()
 
     async def _play(self, camera: rtc.VideoSource, pictures: Iterator[Picture], fps: float) -> None:
         loop = asyncio.get_running_loop()
