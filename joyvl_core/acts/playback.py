@@ -43,7 +43,7 @@ class Playback:
         await self._open.wait()
 
     async def play(self, samples: Pcm) -> None:
-        """Plays samples after those before, and returns when the track has taken them.
+        """Plays samples after those before, and returns when the track has taken all but the last part of a frame.
 
         Raises:
             UnavailableError: The track takes nothing any more.
@@ -52,8 +52,13 @@ class Playback:
         await self._write()
 
     async def drain(self) -> None:
-        """Returns when everything has been heard."""
+        """Returns when everything has been heard.
+
+        Raises:
+            UnavailableError: The track takes nothing any more.
+        """
         while True:
+            self._unwritten = np.pad(self._unwritten, (0, -len(self._unwritten) % self._frame))
             await self._write()
             await asyncio.sleep(self._track.ahead)
             if not self.held and not len(self._unwritten):
@@ -87,7 +92,7 @@ class Playback:
     async def _write(self) -> None:
         while True:
             await self._open.wait()
-            if not len(self._unwritten):
+            if len(self._unwritten) < self._frame:
                 return
             frame, self._unwritten = self._unwritten[: self._frame], self._unwritten[self._frame :]
             self._writing, clears = frame, self._clears

@@ -190,7 +190,8 @@ class Speaker:
                 if utterance.ended:
                     return
             await self._playback.drain()
-            self._failing = False
+            if utterance.begun:
+                self._failing = False
         except Exception as error:  # any adapter's failure means silence and a status, never more
             utterance.ended = f"failed: {error or type(error).__name__}"[:200]
             self._playback.flush()
@@ -214,22 +215,16 @@ class Speaker:
             await self._playback.play(samples)
 
     async def _sound(self, clause: str, language: str) -> AsyncGenerator[Pcm]:
-        """A clause as samples of the track, in whole frames, with the pause that belongs after it."""
+        """A clause as samples of the track, with the pause that belongs after it."""
         resampler: Resampler | None = None
-        count = 0
         async with aclosing(self._chunks(clause, language)) as chunks:
             async for chunk in chunks:
                 resampler = resampler or Resampler(chunk.rate, self._rate)
-                samples = resampler.feed(chunk.samples)
-                count += len(samples)
-                if len(samples):
+                if len(samples := resampler.feed(chunk.samples)):
                     yield samples
         if resampler is not None:
-            rest = resampler.flush()
-            count += len(rest)
             pause = self._policy.pause if clause.rstrip().endswith(_SENTENCE_ENDS) else self._policy.breath
-            end = count + round(pause * self._rate)
-            yield np.concatenate((rest, np.zeros(end + -end % self._frame - count, np.int16)))
+            yield np.concatenate((resampler.flush(), np.zeros(round(pause * self._rate), np.int16)))
 
     async def _chunks(self, clause: str, language: str) -> AsyncGenerator[AudioChunk]:
         """What the text-to-speech makes, with an end to waiting for it."""

@@ -75,6 +75,19 @@ def test_an_act_is_heard_and_its_delivery_is_the_first_sound() -> None:
     run_virtual(main())
 
 
+def test_the_track_gets_whole_frames_of_20_ms_only() -> None:
+    async def main() -> None:
+        async with stage(ToneSpeech(rate=22_050, seconds=0.333)) as it:
+            it.speaker.offer(act(1, "Somebody came in, and then left. That is all."))
+            await asyncio.sleep(0.21)
+            it.speaker.duck()
+            it.speaker.resume()
+            await it.speaker.drained()
+            assert it.track.lengths == {960}
+
+    run_virtual(main())
+
+
 def test_one_utterance_at_a_time_in_order_of_arrival() -> None:
     async def main() -> None:
         async with stage() as it:

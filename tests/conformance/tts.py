@@ -129,6 +129,16 @@ class SpeechConformance(ABC):
 
         self.run(main())
 
+    def test_many_utterances_leave_nothing_open(self) -> None:
+        async def main() -> None:
+            tts, handles = self.make(), []
+            for _ in range(12):
+                await said(tts, "one", self.languages[0])
+                handles.append(psutil.Process().num_fds())
+            assert max(handles[2:]) <= handles[1]
+
+        self.run(main())
+
     def test_a_language_it_does_not_speak_is_unavailable_with_a_hint(self) -> None:
         async def main() -> None:
             with pytest.raises(UnavailableError) as caught:

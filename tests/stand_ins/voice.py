@@ -28,6 +28,7 @@ class TapeTrack:
         self._ahead: list[tuple[float, Pcm]] = []
         self.tape: list[tuple[float, Pcm]] = []
         self.stalled = False
+        self.lengths: set[int] = set()
 
     @property
     def ahead(self) -> float:
@@ -40,6 +41,7 @@ class TapeTrack:
     async def write(self, samples: Pcm) -> None:
         if self.stalled:
             await asyncio.sleep(3600)
+        self.lengths.add(len(samples))
         if self._waits_first:
             await self._space(self._room - len(samples) / self.rate)
         start = self._loop.time() + self.ahead
