@@ -17,7 +17,7 @@ from joyvl_core.observation import FrameKind
 GAMMA = 6.0
 """Predictive cost above which a new group begins, in brightness levels a pixel of the whole picture.
 
-Calibrated by `tests/bench/bench_codec.py --calibrate` for a median of 8 P-frames a group on moving content.
+Calibrated by `python -m tests.bench.bench_codec --calibrate` for a median of 8 P-frames a group on moving content.
 """
 LONGEST_GOP = 16
 """P-frames after which a new group begins in any case."""

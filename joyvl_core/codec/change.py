@@ -186,7 +186,7 @@ def _edge_slack(expected: Plane) -> Plane:
     """How far a pixel may stray because the camera shook by a pixel."""
     around = np.ones((3, 3), np.uint8)
     slack = cv2.dilate(expected, around) - cv2.erode(expected, around)
-    slack *= 0.5
+    slack *= 0.8
     return slack
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from joyvl_core.media import Rgb
@@ -22,6 +24,9 @@ WHITE: Colour = (250, 250, 250)
 
 @lru_cache(maxsize=16)
 def font(size: int) -> ImageFont.FreeTypeFont:
+    if not FONT.is_file():
+        stop = pytest.fail if "CI" in os.environ else pytest.skip
+        stop(f"{FONT} is not there: install fonts-noto-cjk")
     return ImageFont.truetype(str(FONT), size)
 
 
