@@ -7,10 +7,10 @@ UV_COMPILE := .tools/uv/bin/uv pip compile --quiet --universal --python-version 
 export PYTHON
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup-base ## Watch it work: the call page on this machine (ARGS="--help" shows its options)
-	$(BIN)/joyvl demo $(ARGS)
+	@$(BIN)/joyvl demo $(ARGS)
 
 test: lint ## Check everything: lint, types, layers, then all tests (ARGS="-k words" chooses)
 	$(BIN)/python -m pytest -m "not bench" $(ARGS)

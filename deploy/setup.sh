@@ -46,7 +46,7 @@ system_packages() {
 find_python() { # prints the first interpreter that is new enough
   local candidate
   for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
-    if has "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    if has "$candidate" && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       command -v "$candidate"
       return
     fi
@@ -60,7 +60,7 @@ installer() { # uv, in an environment of its own, so that it is no part of what 
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
   say "fetching the installer"
   rm -rf .tools/uv
-  "$python" -m venv .tools/uv || die "cannot make a virtual environment. On Debian: sudo apt-get install python3-venv"
+  "$python" -m venv .tools/uv >/dev/null || die "cannot make a virtual environment. On Debian: sudo apt-get install python3-venv"
   .tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
   echo "$wanted" >"$stamp"
 }

@@ -54,12 +54,16 @@ def public_name(text: str) -> str:
     scheme = _scheme(text)
     if scheme in ("", "file", "camera"):
         return Path(text.removeprefix("file:")).name[:MAX_LENGTH] or "nothing"
+    if scheme not in _NETWORK or "://" not in text:
+        return f"{scheme}:"
     try:
         parts = urlsplit(text)
         host = f"{parts.hostname or ''}:{parts.port}" if parts.port else parts.hostname or ""
     except ValueError:
         return f"{scheme}://"
-    return f"{scheme}://{host}{parts.path}"[:MAX_LENGTH]
+    # An @ behind the first slash belongs to a password with a slash in it.
+    path = "" if "@" in parts.path else parts.path
+    return f"{scheme}://{host}{path}"[:MAX_LENGTH]
 
 
 def locate(text: str) -> Address:
@@ -125,7 +129,6 @@ def _camera(text: str) -> Address:
             "no_camera",
             f"Cameras here: {', '.join(here)}." if here else "No camera is attached to this machine.",
         )
-    # The protocol list names none: a device is opened by its format alone.
     return Address(str(device), Pace.ARRIVAL, live=True, protocols="file", format="video4linux2")
 
 

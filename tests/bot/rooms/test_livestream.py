@@ -250,12 +250,20 @@ def test_any_text_is_an_address_or_a_clear_refusal(text: str):
 
 
 @given(
-    st.sampled_from(["http", "https", "rtmp", "rtsps"]),
-    st.from_regex(r"[A-Za-z0-9%!$]{4,12}", fullmatch=True).map(lambda secret: f"Z{secret}Q"),
+    st.sampled_from(["http", "https", "rtmp", "rtsps", "rtmpx"]),
+    st.sampled_from(["//u:{}@cam.lan:81/door", "//{}@cam.lan:81/door?key={}#{}", "u:{}@cam.lan", "//u:1/{}@cam.lan/x"]),
+    st.from_regex(r"Z[A-Za-z0-9%!$]{4,12}Q", fullmatch=True),
 )
-def test_a_name_never_holds_credentials(scheme: str, secret: str):
-    name = public_name(f"{scheme}://{secret}:{secret}@cam.lan:81/door?key={secret}#{secret}")
-    assert name == f"{scheme}://cam.lan:81/door"
+def test_a_name_never_holds_credentials(scheme: str, form: str, secret: str):
+    name = public_name(f"{scheme}:{form.replace('{}', secret)}")
+    assert secret not in name
+    assert name.startswith(f"{scheme}:")
+
+
+def test_a_name_keeps_what_people_recognise():
+    assert public_name("rtsp://me:secret@cam.lan:81/door?key=1") == "rtsp://cam.lan:81/door"
+    assert public_name("/videos/road.mp4") == "road.mp4"
+    assert public_name("camera:0") == "camera:0"
 
 
 # --- a live source that stops and comes back ------------------------------------------------
