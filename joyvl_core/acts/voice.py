@@ -159,11 +159,10 @@ class Speaker:
                 else:
                     await self._utter(_Utterance(act))
         finally:
-            self._playback.flush()
-            self._playback.release()
             for act in self._waiting.clear():
                 self._drop(act, "closed")
             self._rest()
+            self._playback.flush()
 
     async def _utter(self, utterance: _Utterance) -> None:
         """Says one act to its end, or until it is cut off, and reports what became of it."""
