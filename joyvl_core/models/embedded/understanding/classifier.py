@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,9 @@ class IntentClassifier:
 def shipped() -> IntentClassifier:
     """The classifier with the weights that ship with the package."""
     with as_file(files(__package__).joinpath("weights.npz")) as path, np.load(path) as data:
-        return IntentClassifier({n: data[n].astype(np.float32) if data[n].dtype == np.float16 else data[n] for n in data.files})
+        return IntentClassifier(
+            {n: data[n].astype(np.float32) if data[n].dtype == np.float16 else data[n] for n in data.files}
+        )
 
 
 def normal(text: str, language: str) -> str:
@@ -73,7 +76,7 @@ def normal(text: str, language: str) -> str:
 
 
 def features(text: str, centred: NDArray[np.float32], language: str) -> NDArray[np.float32]:
-    """What the classifier sees of a wish: its centred vector and which parts of words it has, shape (384 + BUCKETS,)."""
+    """What the classifier sees of a wish: its centred vector, then which parts of words it has (384 + BUCKETS)."""
     parts = np.zeros(BUCKETS, np.float32)
     for part in _parts(text, language):
         parts[zlib.crc32(part.encode()) % BUCKETS] = 1.0
@@ -86,6 +89,6 @@ def _parts(text: str, language: str) -> set[str]:
     if language == "zh":
         return {text[i : i + n] for n in (1, 2, 3) for i in range(len(text) - n + 1)}
     words = ["^", *text.split(), "$"]
-    pairs = {f"{a} {b}" for a, b in zip(words, words[1:], strict=False)}
+    pairs = {f"{a} {b}" for a, b in pairwise(words)}
     stems = {word[:5] for word in words}
     return set(words) | pairs | stems

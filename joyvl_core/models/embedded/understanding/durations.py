@@ -10,6 +10,8 @@ from functools import lru_cache
 import cn2an
 from text_to_num import text2num
 
+from joyvl_core.models.embedded.understanding.wordlists import pattern
+
 
 class Role(StrEnum):
     """What a duration says: how often, how soon, how far back, for how long, or nothing of these."""
@@ -47,10 +49,7 @@ _EN_DURATION = re.compile(
     rf"(?<![\w.])({_EN_ONE.replace('?P<', '?P<a_')}(?:,? (?:and )?{_EN_ONE.replace('?P<', '?P<b_')})?)\b"
 )
 _EN_CLOCK = re.compile(r"(?<![\w.:])(\d{1,2})h(\d{1,2})m?\b|(?<![\w.:])(\d{1,2})m(\d{1,2})s?\b")
-_EN_BARE = re.compile(
-    rf"\b(?P<role>every|each|per|once an?|(?:once|twice) (?:every|each|per)|(?:the |this )?(?:last|past|previous)|the next|next) "
-    rf"(?P<other>other )?(?P<unit>{_EN_UNIT})\b(?! (?:car|one|person|time|man|dog)\b)"
-)
+_EN_BARE = pattern("durations", "en_bare")
 _EN_BEFORE = (
     (
         Role.EVERY,

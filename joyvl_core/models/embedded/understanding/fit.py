@@ -55,7 +55,9 @@ def wordings(line: str) -> list[str]:
     return every[:: len(every) // _WORDINGS + 1] if len(every) > _WORDINGS else every
 
 
-def fit(phrases: list[Exemplar], vectors: NDArray[np.float32], looseness: float = _LOOSENESS) -> dict[str, NDArray[Any]]:
+def fit(
+    phrases: list[Exemplar], vectors: NDArray[np.float32], looseness: float = _LOOSENESS
+) -> dict[str, NDArray[Any]]:
     """Fits the classifier's weights.
 
     Args:
@@ -116,7 +118,7 @@ def main() -> None:
     """Fits and writes the weights beside this file."""
     phrases = exemplars()
     weights = fit(phrases, embedded(phrases))
-    np.savez_compressed(Path(__file__).with_name("weights.npz"), **weights)
+    np.savez_compressed(Path(__file__).with_name("weights.npz"), **weights)  # type: ignore[arg-type]  # its stubs take every keyword for `allow_pickle`
 
 
 if __name__ == "__main__":

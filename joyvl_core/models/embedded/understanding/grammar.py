@@ -13,17 +13,11 @@ from functools import lru_cache
 from importlib.resources import files
 
 from joyvl_core.models.embedded.understanding.durations import Duration, Role
+from joyvl_core.models.embedded.understanding.wordlists import pattern
 from joyvl_core.models.embedded.wishes import Intent
 
-_POLITE_EN = re.compile(
-    r"^(?:(?:hey|hi|ok(?:ay)?|so|well|right|now|and|bot|please|pls|plz|um+|uh+|yo|oh|alright|also|kindly|just|then)\b[,.! ]*"
-    r"|(?:can|could|would|will) (?:you|u) (?:(?:please|kindly|maybe|perhaps|mind) )*"
-    r"|(?:would you mind|i(?:'d| would) (?:like|love|want) you to|i (?:want|need) you to|i(?:'d| would) appreciate it if you|"
-    r"(?:do|be) (?:me )?a favou?r and|make sure (?:to|you)|be so kind as to|feel free to|you should|try to|go ahead and|let's|let us) )+"
-)
-_POLITE_ZH = re.compile(
-    r"^(?:请问?你?|麻烦你?|劳驾|拜托你?|帮我?忙?|给我?帮忙|能不能|可不可以|可以|能|你能|你可以|那个,|那就?|嘿|喂|好的?|嗯|哎|机器人|小助手|助手|你|我想让你|我要你|我希望你|[,.! 。、])+(?=.{2})"
-)
+_POLITE_EN = pattern("grammar", "polite_en")
+_POLITE_ZH = pattern("grammar", "polite_zh")
 
 
 def core(text: str, language: str) -> str:
@@ -66,9 +60,8 @@ def _rules(language: str) -> tuple[Rule, ...]:
 
 
 _QUESTION_EN = re.compile(r"\b(?:how many|how much|what (?:you|is|has|was|do)|what's|whether|if)\b")
-_REMIND_EN = re.compile(
-    r"\b(?:remind|say|tell|repeat|beep|ping|wake|nudge|call|shout|alert|announce|report|give|buzz|chime|ring|poke|read|warn|mention|greet|let me know|notify|speak|state|whisper|yell|remember|prompt|bug|ask)\b"
-)
+_REMIND_EN = pattern("grammar", "remind_en")
+_UNTIMED = pattern("grammar", "untimed")
 _TIMER_EN = re.compile(r"\b(?:timer|alarm|countdown|count down|stopwatch|snooze|reminder)\b")
 _REMIND_ZH = re.compile(r"提醒|说|叫|喊|报|让我|催|念叨|告诉|通知|提示|吱|唤|闹|讲|响|叮嘱|播报|念|问")
 _TIMER_ZH = re.compile(r"倒计时|定时|闹钟|计时|定个?|设个?")
@@ -111,7 +104,8 @@ def _timed(text: str, language: str, found: list[Duration]) -> Intent | None:
             return Intent.TIME_IN
         if duration.role in (Role.PLAIN, Role.FOR) and timer.search(text):
             return Intent.TIME_IN
-    return None
+    # A reminder without a time is one all the same: what it lacks can be asked for.
+    return Intent.TIME_IN if not found and _UNTIMED.search(text) else None
 
 
 def _asks(rest: str, language: str) -> bool:

@@ -39,7 +39,11 @@ def understood(wish: Wish) -> str:
 
 def asked(line: str, language: str) -> str:
     """The question whether a line of `understood` is what was meant."""
-    return f"你的意思是：{line.rstrip('。')}？" if language == "zh" else f"Did you mean: {line.rstrip('.')}?"
+    return (
+        f"你的意思是：{line.rstrip('。').removeprefix('好，')}？"
+        if language == "zh"
+        else f"Did you mean: {line.rstrip('.')}?"
+    )
 
 
 def ask_when(language: str) -> str:
@@ -50,7 +54,9 @@ def ask_when(language: str) -> str:
 def ending(wish: Wish, targets: Sequence[Wish]) -> str:
     """What a CANCEL will end, or that there is nothing it could mean."""
     if wish.language == "zh":
-        return f"好，我不再做：{'；'.join(f'“{t.text}”' for t in targets)}。" if targets else "没有正在做的事与这个相符。"
+        return (
+            f"好，我不再做：{'；'.join(f'“{t.text}”' for t in targets)}。" if targets else "没有正在做的事与这个相符。"
+        )
     if not targets:
         return "Nothing like that is running."
     return f"I will stop this: {'; '.join(_quoted(t.text) for t in targets)}."
@@ -67,14 +73,14 @@ def left_out(words: str, language: str) -> str:
 
 def _english(wish: Wish) -> str:
     thing = wish.object
-    event = f"the {thing}" if thing else "it"
+    event = _the(thing, wish.ordinal)
     say = f'say "{wish.quote}"' if wish.quote else "tell you"
     which = "first " if wish.first else ""
     match wish.intent:
         case Intent.APPEAR:
             return f"I will {say} when {_some(thing, which)} appears."
         case Intent.LEAVE:
-            return f"I will {say} when {_some(thing, which)} leaves."
+            return f"I will {say} when {'everybody' if thing in ('everyone', 'everybody', 'all') else _some(thing, which)} leaves."
         case Intent.GREET:
             return f'I will say "{wish.quote or "hello"}" when {_some(thing or "somebody", which)} appears.'
         case Intent.COUNT_PASSING:
@@ -99,11 +105,15 @@ def _english(wish: Wish) -> str:
         case Intent.STATIC_CHANGE:
             return f"I will {say} when {_some(thing or 'something', '')} is put down or taken away."
         case Intent.TIME_EVERY:
-            return f"I will {_saying(wish)} every {span(wish.every or 60.0, 'en')}."
+            return _saying(wish, f"every {span(wish.every or 60.0, 'en')}")
         case Intent.TIME_IN:
-            return f"I will {_saying(wish)} in {span(wish.within or 60.0, 'en')}."
+            return _saying(wish, f"in {span(wish.within or 60.0, 'en')}")
         case Intent.TIME_ELAPSED:
-            return f"You ask how long {event} has been so." if thing else "You ask how long it has been."
+            return (
+                f"You ask how long since {event} {_EVENT_EN.get(wish.event, 'came')}."
+                if thing
+                else "You ask how long it has been."
+            )
         case Intent.COMMENTARY:
             return "I will comment on what happens."
         case Intent.PAST_WHAT:
@@ -144,8 +154,44 @@ _EVENT_ZH: dict[Intent | None, str] = {
 }  # fmt: skip
 
 _BARE_NOUNS = frozenset(
-    "somebody someone anybody anyone everybody everyone something anything nobody he she it they i me you".split()
+    [
+        "somebody",
+        "someone",
+        "anybody",
+        "anyone",
+        "everybody",
+        "everyone",
+        "something",
+        "anything",
+        "nobody",
+        "he",
+        "she",
+        "it",
+        "they",
+        "i",
+        "me",
+        "you",
+    ]
 )
+
+
+_ORDINALS = {1: "first ", 2: "second ", 3: "third ", -1: "last "}
+
+
+def _the(thing: str, ordinal: int | None) -> str:
+    if not thing or thing in _BARE_NOUNS or thing in ("him", "her", "them", "us", "we"):
+        return {
+            "": "it",
+            "him": "he",
+            "her": "she",
+            "them": "they",
+            "i": "you",
+            "me": "you",
+            "us": "you",
+            "we": "you",
+        }.get(thing, thing)
+    which = _ORDINALS.get(ordinal, f"number {ordinal} " if ordinal else "") if ordinal else ""
+    return f"the {which}{thing}"
 
 
 def _some(thing: str, which: str) -> str:
@@ -153,15 +199,17 @@ def _some(thing: str, which: str) -> str:
         return f"the {which}thing" if which else "something"
     if which:
         return f"the first {thing}"
-    if thing in ("he", "she", "they", "i", "me", "him", "her", "them"):
-        return (
-            {"me": "i", "him": "he", "her": "she", "them": "they"}.get(thing, thing).replace("i", "you")
-            if thing in ("i", "me")
-            else thing
-        )
+    if thing in _PERSONAL:
+        return _PERSONAL[thing]
     if thing in _BARE_NOUNS or thing.endswith("s") or thing in ("people", "children", "men", "women", "traffic"):
         return thing
     return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+
+
+_PERSONAL = {
+    "me": "you", "i": "you", "us": "you", "we": "you", "him": "he", "her": "she", "them": "they",
+    "everyone": "somebody", "everybody": "somebody", "anyone": "somebody", "anybody": "somebody", "who": "somebody", "whoever": "somebody",
+}  # fmt: skip
 
 
 def _many(thing: str) -> str:
@@ -175,14 +223,12 @@ def _many(thing: str) -> str:
     return f"{thing}es" if last.endswith(("x", "ch", "sh")) else f"{thing}s"
 
 
-def _saying(wish: Wish) -> str:
+def _saying(wish: Wish, when: str) -> str:
     if wish.say_time:
-        return "say the time"
+        return f"I will say the time {when}."
     if wish.quote:
-        return f'say "{wish.quote}"'
-    if wish.topic:
-        return f"remind you: {wish.topic},"
-    return "tell you"
+        return f'I will say "{wish.quote}" {when}.'
+    return f"I will remind you {when}: {wish.topic}." if wish.topic else f"I will remind you {when}."
 
 
 def _chinese(wish: Wish) -> str:
@@ -221,7 +267,7 @@ def _chinese(wish: Wish) -> str:
         case Intent.PAST_WHAT:
             return f"你问过去 {span(wish.within, 'zh')}发生了什么。" if wish.within else "你问我看到了什么。"
         case Intent.PAST_WHEN:
-            return f"你问{wish.object or '那'}是什么时候{_EVENT_ZH.get(wish.event, '发生')}的。"
+            return f"你问{_which(wish.ordinal)}{wish.object or '那'}是什么时候{_EVENT_ZH.get(wish.event, '发生')}的。"
         case Intent.COUNT_SO_FAR:
             return f"你问到现在一共有多少{wish.object}。"
         case Intent.CANCEL:
@@ -236,6 +282,10 @@ def _chinese(wish: Wish) -> str:
             return "这件事我光靠看判断不了。"
         case Intent.OTHER:
             return "这件事我在这里做不了。"
+
+
+def _which(ordinal: int | None) -> str:
+    return "" if not ordinal else "最后一个" if ordinal < 0 else f"第{ordinal}个"
 
 
 def _chinese_saying(wish: Wish) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from joyvl_core.models.embedded.understanding.embedder import SentenceEmbedder
 from joyvl_core.models.embedded.understanding.grammar import certain, core
 from joyvl_core.models.embedded.understanding.slots import fill
 from joyvl_core.models.embedded.understanding.wording import clean, language_of, unquoted
+from joyvl_core.models.embedded.understanding.wordlists import pattern
 from joyvl_core.models.embedded.wishes import Intent, Reading, Running, Sureness, Wish
 from joyvl_core.ports import TextEmbedder
 
@@ -30,8 +30,10 @@ _ASK = 0.10
 """Below this lead not even a question is worth asking."""
 _OVERRULES = 0.40
 """From this lead on a guess counts more than a rule that says otherwise."""
-_JOINTS_EN = re.compile(r"[,;.]? (?:and then|and also|and|then|also|plus|but also)(?: please)? (?=(?:also )?(?:tell|let|count|say|read|greet|warn|alert|remind|ping|notify|describe|comment|welcome|translate|watch|shout|announce)\b)")
-_JOINTS_ZH = re.compile(r"[,，;；。]\s*(?:然后|并且|而且|同时|顺便|还有|另外|再|也)(?:请|再|帮我|要)?|(?:并且|而且|同时|顺便)(?:请|再|帮我)?")
+_FIRM = (Intent.TIME_EVERY, Intent.TIME_IN, Intent.CANCEL, Intent.CHANGE)
+"""What times and words of ending say is rarely meant otherwise; meaning alone is weak there."""
+_JOINTS_EN = pattern("reading", "joints_en")
+_JOINTS_ZH = pattern("reading", "joints_zh")
 
 
 class Understanding:
@@ -65,10 +67,11 @@ class Understanding:
             running: What is being served now, oldest first: it decides what "stop that" means.
             language: The session's language, for text that is in none.
         """
+        language = "zh" if language == "zh" else "en"
         cleaned = clean(text)
         spoken = language_of(cleaned, language)
         if not spoken:
-            return _unclear(Wish(Intent.OTHER, "zh" if language == "zh" else "en", cleaned, standing=False))
+            return _unclear(Wish(Intent.OTHER, language, cleaned, standing=False))
         first, second = self._halves(cleaned, spoken)
         reading = self._read_one(first, spoken, running)
         if second and reading.sureness is not Sureness.UNCLEAR:
@@ -79,7 +82,7 @@ class Understanding:
         """The text as two wishes, where each half is certain to be one, else the whole and ""."""
         if _certain(text, language) in (Intent.CHANGE, Intent.CANCEL):
             return text, ""
-        for joint in (_JOINTS_ZH if language == "zh" else _JOINTS_EN).finditer(unquoted(text) and text):
+        for joint in (_JOINTS_ZH if language == "zh" else _JOINTS_EN).finditer(text):
             first, second = text[: joint.start()].strip(" ,，"), text[joint.end() :].strip()
             kinds = _certain(first, language), _certain(second, language)
             if None not in kinds and kinds[0] is not kinds[1]:
@@ -97,6 +100,8 @@ class Understanding:
         if ruled is best:
             # Grammar and meaning come to it by different ways: together they are sure even of a narrow lead.
             return _settle(_wish(best, text, language), Sureness.SURE, second, margin, running)
+        if ruled in _FIRM and margin < _OVERRULES:
+            return _settle(_wish(ruled, text, language), Sureness.SURE, best, margin, running)
         if ruled is not None and margin < _OVERRULES:
             return _settle(_wish(ruled, text, language), Sureness.ASK, best, 0.0, running)
         sureness = Sureness.SURE if margin >= _SURE else Sureness.ASK if margin >= _ASK else Sureness.UNCLEAR
@@ -136,7 +141,7 @@ def _settle(
     """Turns a wish and how sure it is into a reading, with what is running taken into account."""
     if wish.intent is Intent.OTHER or sureness is Sureness.UNCLEAR:
         return _unclear(wish, runner_up, margin)
-    if wish.intent is Intent.TIME_EVERY and not wish.every or wish.intent is Intent.TIME_IN and not wish.within:
+    if (wish.intent is Intent.TIME_EVERY and not wish.every) or (wish.intent is Intent.TIME_IN and not wish.within):
         return replace(_unclear(wish, runner_up, margin), question=phrases.ask_when(wish.language))
     targets: tuple[Running, ...] = ()
     if wish.intent in (Intent.CANCEL, Intent.CHANGE):
