@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from unicodedata import category
 
 from livekit import rtc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,7 @@ _MAX_READERS_EACH = 16  # so that one person's flood does not crowd out the othe
 _MAX_PACKET = 64 * 1024
 _READ_WITHIN = 10.0
 _REMEMBERED = 64
+_UNWANTED = {"Cc", "Cs"}  # control characters, and halves of characters that no log can hold
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def parse_packet(data: bytes) -> Packet | None:
 
 def tidy(text: str) -> str:
     """The line without control characters and outer white space, of bounded length; it may become empty."""
-    kept = "".join(char for char in text[: 2 * MAX_LINE] if char.isprintable() or char in "\n\t").strip()
+    kept = "".join(char for char in text[: 2 * MAX_LINE] if char in "\n\t" or category(char) not in _UNWANTED).strip()
     return kept if len(kept) <= MAX_LINE else kept[: MAX_LINE - 1] + "…"
 
 

@@ -63,10 +63,11 @@ class Connection:
         self._on_change = on_change
         self._chat = ChatIntake(self._unless_bot(on_chat))
         self._voice_publication: rtc.LocalTrackPublication | None = None
+        self._closed = False
         for event in _CHANGES:
             self.room.on(event, lambda *_: on_change())
-        self.room.on("reconnecting", on_reconnecting)
-        self.room.on("reconnected", on_reconnected)
+        self.room.on("reconnecting", self._until_closed(on_reconnecting))
+        self.room.on("reconnected", self._until_closed(on_reconnected))
         self.room.on("disconnected", self._on_disconnected)
         self.room.on("data_received", self._chat.on_packet)
         self.room.register_text_stream_handler(CHAT_TOPIC, self._chat.on_stream)
@@ -131,7 +132,8 @@ class Connection:
         return self._voice_publication.sid if self._voice_publication else ""
 
     async def aclose(self) -> None:
-        """Disconnects."""
+        """Disconnects. What the SDK reports later concerns nobody any more."""
+        self._closed = True
         await self._chat.aclose()
         try:
             await asyncio.wait_for(self.room.disconnect(), _CLOSE_WITHIN)
@@ -141,6 +143,9 @@ class Connection:
     def _on_disconnected(self, reason: int) -> None:
         self.goodbye = reason
         self._on_change()
+
+    def _until_closed(self, report: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None if self._closed else report()
 
     def _unless_bot(self, on_chat: Callable[[str, str], None]) -> Callable[[str, str], None]:
         def take(identity: str, line: str) -> None:

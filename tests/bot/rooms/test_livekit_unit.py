@@ -149,6 +149,10 @@ def test_what_is_no_line_is_none(data: bytes) -> None:
     assert chat.parse_packet(data) is None
 
 
+def test_a_line_keeps_its_characters_and_loses_its_controls() -> None:
+    assert chat.tidy(" \x07数 \x1b[31m👨‍👩‍👧\ud800 \n") == "数 [31m👨‍👩‍👧"
+
+
 @given(st.text(max_size=100))
 def test_a_tidy_line_stays_as_it_is(text: str) -> None:
     assert chat.tidy(chat.tidy(text)) == chat.tidy(text)
