@@ -47,7 +47,7 @@ _BACKDROPS = {
     "measure": (backdrops.road, backdrops.room, backdrops.bricks, backdrops.desk, backdrops.dusk),
 }
 _SEEDS = {"develop": 10_000, "measure": 770_000}
-_ROUNDS = 2
+_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Scene:
                 continue
             for first, last in actor.visits(self.seconds):
                 happenings.append(Happening(PerceptKind.APPEAR, first))
-                if last < self.seconds - 1.5:
+                if last < self.seconds - 0.1:
                     happenings.append(Happening(PerceptKind.LEAVE, last))
         return Truth(tuple(sorted(happenings, key=lambda h: h.t)), self.seconds)
 
@@ -144,7 +144,7 @@ class Scene:
 
 
 def scenes(split: Split) -> list[Scene]:
-    """All scenes of a split: every story twice, and a quiet one for every weather."""
+    """All scenes of a split: every story three times, and a quiet one for every weather."""
     made: list[Scene] = []
     shift = 0 if split == "develop" else 4
     for k, weather in enumerate(_WEATHERS):

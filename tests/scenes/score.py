@@ -11,6 +11,7 @@ from joyvl_core.models.embedded.percepts import Percept, PerceptKind
 from tests.scenes.scene import Truth
 
 _EARLY, _LATE = 0.4, 3.0
+_CUT_OFF = 1.5  # what happens so near the end may be told or not
 COUNT = "count"
 
 
@@ -58,14 +59,14 @@ def score(truth: Truth, percepts: Iterable[Percept]) -> dict[str, Score]:
     result = {}
     for kind in (PerceptKind.APPEAR, PerceptKind.LEAVE, PerceptKind.PUT, PerceptKind.TAKEN, PerceptKind.SCENE):
         known = sorted(p.known for p in percepts if p.kind is kind)
-        result[kind.value] = _matched(truth.of(kind), known, any_number=True)
+        result[kind.value] = _matched(truth, kind, known, any_number=True)
     said = sorted(p.known for p in percepts if p.kind is PerceptKind.APPEAR)
-    result[COUNT] = _matched(truth.of(PerceptKind.APPEAR), said, any_number=False)
+    result[COUNT] = _matched(truth, PerceptKind.APPEAR, said, any_number=False)
     return result
 
 
-def _matched(true: list[float], known: list[float], *, any_number: bool) -> Score:
-    true = sorted(true)
+def _matched(truth: Truth, kind: PerceptKind, known: list[float], *, any_number: bool) -> Score:
+    true = sorted(truth.of(kind))
     open_ = list(range(len(true)))
     result = Score()
     for number, t in enumerate(known):
@@ -76,5 +77,5 @@ def _matched(true: list[float], known: list[float], *, any_number: bool) -> Scor
             result.lateness.append(t - true[fitting[0]])
         else:
             result.false += 1
-    result.missed = len(open_)
+    result.missed = sum(true[i] < truth.seconds - _CUT_OFF for i in open_)
     return result

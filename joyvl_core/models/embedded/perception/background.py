@@ -30,9 +30,11 @@ _LEARN_SECONDS = 4.0
 _SPREAD_SECONDS = 3.0
 _YOUNG_SECONDS = 3.0
 _LEARN_EVERY = 0.09
-_LIGHT_STEP = 6
+_LIGHT_STEP = 8
 _SHIFT_STEP = 3
 _SHIFT_MOST = 8.0
+_SHIFT_LEAST = 0.15
+_SHIFT_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +184,7 @@ def _steadied(picture: Rgb, expected: Rgb, foreground: Mask) -> tuple[Rgb, tuple
         return picture, (0.0, 0.0)
     x = y = 0.0
     moved = now
-    for _ in range(3):
+    for _ in range(_SHIFT_ROUNDS):
         spread = 1.5 * float(np.median(np.abs(apart))) + 0.5
         trust = 1.0 / (1.0 + (apart / (2.0 * spread)) ** 2)
         a, b, c = (along * along * trust).sum(), (along * down * trust).sum(), (down * down * trust).sum()
@@ -191,7 +193,7 @@ def _steadied(picture: Rgb, expected: Rgb, foreground: Mask) -> tuple[Rgb, tuple
         if scale < 1e-3 * a * c or scale <= 0:
             return picture, (0.0, 0.0)
         x, y = x - float((c * p - b * q) / scale), y - float((a * q - b * p) / scale)
-        if max(abs(x), abs(y)) > _SHIFT_MOST:
+        if not _SHIFT_LEAST < max(abs(x), abs(y)) < _SHIFT_MOST:
             return picture, (0.0, 0.0)
         moved = _shifted(now, x, y)
         apart = moved[sample].ravel()[steep] - was

@@ -46,9 +46,10 @@ class Light:
         if np.abs(tilt).max() < _TILT_SEEN:
             return lit
         height, width = picture.shape[:2]
-        along = (np.arange(width) / width - 0.5)[:, None] * tilt[:, 0]
-        down = (np.arange(height) / height - 0.5)[:, None] * tilt[:, 1]
-        slope = (along[None] + down[:, None]).astype(np.float32)
+        along = (np.arange(width) / width - 0.5).astype(np.float32)[None, :]
+        down = (np.arange(height) / height - 0.5).astype(np.float32)[:, None]
+        # One plane at a time: numpy is slow along a last axis of three.
+        slope = cv2.merge([along * np.float32(d) + down * np.float32(e) for d, e in tilt])
         return cv2.add(lit, cv2.multiply(picture, slope, dtype=cv2.CV_16S), dtype=cv2.CV_8U)
 
 
@@ -93,7 +94,7 @@ def _refined(
     ridge = np.diag(_STRENGTH) * design.shape[1]
     for _ in range(_ROUNDS):
         residual = seen - np.einsum("cnk,ck->cn", design, terms)
-        spread = np.maximum(1.5 * np.median(np.abs(residual[:, trusted]), axis=1), 0.006)
+        spread = np.maximum(1.5 * _median(np.abs(residual[:, trusted])), 0.006)
         trust = weight / (1.0 + (residual / (1.5 * spread[:, None])) ** 2) ** 2
         weighted = (design * trust[..., None]).transpose(0, 2, 1)
         pull = np.zeros((3, 5))
@@ -101,4 +102,10 @@ def _refined(
         right = np.einsum("ckn,cn->ck", weighted, seen) + pull
         terms = np.linalg.solve(weighted @ design + ridge, right[..., None])[..., 0]
     residual = np.abs(seen - np.einsum("cnk,ck->cn", design, terms))
-    return terms, np.median(residual, axis=1)
+    return terms, _median(residual)
+
+
+def _median(values: Floats) -> Floats:
+    """The median of each row; of an even number the upper one, which spares half the time."""
+    middle = values.shape[1] // 2
+    return np.partition(values, middle, axis=1)[:, middle]

@@ -17,7 +17,7 @@ _RESTLESS = 6  # candidates at once that make every single one less believable
 
 _PLAIN_CONTRAST = 2.5  # times the limit
 _PLAIN_AREA = 80
-_PLAIN_OUTLINE = 1.4
+_PLAIN_OUTLINE = 1.2
 _PLAIN_SECONDS, _PLAIN_EDGE_SECONDS = 0.03, 0.2
 
 STILL_SECONDS = 0.6

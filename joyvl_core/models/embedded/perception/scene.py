@@ -80,7 +80,7 @@ class SceneWatch:
         self._remember(t, small)
         since = t if self._changed_at is None else self._changed_at
         if self._gone >= _HOLD_SECONDS:
-            return Verdict(blind=True, restart=True, new_scene=lost > 0.3, since=since)
+            return Verdict(blind=True, restart=True, new_scene=lost > 0.3 or textured < 6, since=since)
         if self._blind > _STUCK_SECONDS:
             return Verdict(blind=True, restart=True, new_scene=lost > 0.5, since=since)
         return Verdict(blind=blind)

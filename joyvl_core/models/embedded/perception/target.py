@@ -43,6 +43,7 @@ class Target:
         announced: An APPEAR was told of it.
         put: It was told to be put down.
         moved_at: Second at which it last moved.
+        alone: In its last look it had a blob of its own.
         in_burst: It came together with many others, as the parts of a new slide do.
     """
 
@@ -69,6 +70,7 @@ class Target:
     fragment_of: Target | None = None
     split_from_known: bool = False
     in_burst: bool = False
+    alone: bool = True
     over: Target | None = None
     colours: Shares = field(default_factory=lambda: np.zeros(len(NAMES)))
     coloured_at: float = -math.inf
@@ -113,6 +115,7 @@ class Target:
 
     def see(self, t: float, blob: Blob, still: bool) -> None:
         """It was found as `blob`."""
+        self.alone = True
         dt = max(t - self.last, 1e-3)
         keep = math.exp(-dt / _SMOOTHING_SECONDS) if self.hits > 1 else 0.0
         # An edge that the picture cuts off does not tell how the centre moves; the rest of the box does.
@@ -132,6 +135,7 @@ class Target:
 
     def coast(self, t: float, within: Blob) -> None:
         """It is known to be there, behind or within another: it goes on as it went, but not out of that."""
+        self.alone = False
         dt = t - self.last
         self.cx = min(max(self.cx + self.vx * dt, within.x), within.x + within.width)
         self.cy = min(max(self.cy + self.vy * dt, within.y), within.y + within.height)

@@ -28,6 +28,7 @@ _STOOD_SECONDS = 3.0
 _COLOUR_EVERY = 0.15
 _BURST, _BURST_SHARE, _BURST_SECONDS = 6, 0.12, 0.4
 _UNCOVERED_SECONDS = 0.6
+_CLEAR_OUTLINE = 1.2
 _REST_MOST = 32
 
 
@@ -254,7 +255,12 @@ class Follower:
                 target.colours = colour_shares(target.blob, seen)
             if len(resting) >= _REST_MOST:
                 resting[0].state = State.GONE
-            return [self._tell(PerceptKind.PUT, target, happened, t)]
+            percepts = [self._tell(PerceptKind.PUT, target, happened, t)]
+            if not target.announced and not target.split_from_known and outline >= _CLEAR_OUTLINE:
+                # Nobody brought it: it came by itself, only too faintly to be sure of it before.
+                target.announced = True
+                percepts.insert(0, self._tell(PerceptKind.APPEAR, target, happened, t))
+            return percepts
         target.state = State.GONE
         if over is None:
             target.id = target.id or next(self._ids)
@@ -280,9 +286,12 @@ class Follower:
             if rules.has_passed(target, self._size):
                 percepts.append(self._tell(PerceptKind.PASS, target, gone, t))
             return percepts
+        if not target.alone:
+            return []
         if t - target.coloured_at >= _COLOUR_EVERY and target.blob.area > 0.6 * target.largest:
             target.coloured_at = t
-            target.colours = target.colours + colour_shares(target.blob, seen)
+            # A thing that has come in whole tells more of its colour than its first corner.
+            target.colours = target.colours + target.blob.area / 100.0 * colour_shares(target.blob, seen)
         if not target.put and not target.at_edge and rules.never_moved(target):
             return self._settle(target, t, seen, math.inf, background)
         if target.still > _KEEP_STANDING_SECONDS:

@@ -24,6 +24,7 @@ _PIXELS = SMALL[0] * SMALL[1]
 _WARM_SECONDS, _WARM_PICTURES, _WARM_EVERY = 1.0, 9, 0.1
 _SETTLED_SECONDS = 1.0
 _CALM_BLOBS, _CALM_SHARE, _CALM_RELIT, _CALM_SHIFT = 3, 0.35, 0.05, 0.3
+_UPSET_SECONDS = 0.4
 _STILL_SECONDS = 0.5
 _NOISE = 7  # grey levels
 
@@ -88,6 +89,7 @@ class TrackWatch:
         self._foreground = np.zeros((self._size[1], self._size[0]), np.uint8)
         self._looked = None
         self._looked_at = 0.0
+        self._upset_at = float("-inf")
         self._noise = np.full((self._size[1], self._size[0]), _NOISE, np.uint8)
         self._blind = False
 
@@ -140,10 +142,11 @@ class TrackWatch:
         return [] if scene_since is None else [Percept(PerceptKind.SCENE, self._track, scene_since, t)]
 
     def _calm(self, t: float, background: Background, seen: Comparison, foreground: Foreground) -> bool:
+        if seen.relit > _CALM_RELIT or max(abs(s) for s in seen.shift) > _CALM_SHIFT:
+            self._upset_at = t
         return (
             background.age(t) >= _SETTLED_SECONDS
             and len(foreground.blobs) <= _CALM_BLOBS
             and foreground.share <= _CALM_SHARE
-            and seen.relit <= _CALM_RELIT
-            and max(abs(s) for s in seen.shift) <= _CALM_SHIFT
+            and t - self._upset_at > _UPSET_SECONDS
         )
