@@ -8,10 +8,10 @@ from importlib.metadata import entry_points, version
 import typer
 from rich.console import Console
 
-from joyvl_core.errors import BadInputError, JoyVLError
+from joyvl_core.errors import JoyVLError, StayFailedError
 
 EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
+EXIT_NOT_STARTED = 2
 EXIT_INTERRUPTED = 130
 
 _errors = Console(stderr=True, highlight=False)
@@ -58,6 +58,6 @@ def main() -> None:
         _errors.print(f"[bold red]error[/] {error}", soft_wrap=True)
         if error.hint:
             _errors.print(f"[dim]→ {error.hint}[/]", soft_wrap=True)
-        sys.exit(EXIT_BAD_INPUT if isinstance(error, BadInputError) else EXIT_FAILED)
+        sys.exit(EXIT_FAILED if isinstance(error, StayFailedError) else EXIT_NOT_STARTED)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bot.timeline import Timeline
 from joyvl_core.clock import Clock
-from joyvl_core.errors import BadInputError, UnavailableError
+from joyvl_core.errors import BadInputError, StayFailedError
 from joyvl_core.events import EventLog
 from joyvl_core.ports import RoomState, RoomStatus
 
@@ -84,12 +84,12 @@ def check_end(ended: RoomStatus | None) -> None:
     """Says how a stay ended.
 
     Raises:
-        UnavailableError: It ended because it failed.
+        StayFailedError: It ended because it failed.
         KeyboardInterrupt: It was interrupted.
     """
     if ended is None:
         raise KeyboardInterrupt
     if ended.state is RoomState.FAILED:
-        raise UnavailableError(
+        raise StayFailedError(
             f"The stay failed: {ended.reason}.", source="room", kind=ended.reason, hint=ended.remedy, retryable=True
         )

@@ -27,3 +27,7 @@ class BadInputError(JoyVLError):
 
 class UnavailableError(JoyVLError):
     """A part that is needed is not there: a server, a program, an extra, a key."""
+
+
+class StayFailedError(JoyVLError):
+    """A stay that had begun came to a bad end."""
