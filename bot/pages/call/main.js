@@ -194,13 +194,13 @@ function showPicture() {
   const large = screen ?? first;
   put($("own"), large);
   put($("inset"), screen && first);
-  $("own").dataset.kind = large?.kind ?? "";
   for (const button of document.querySelectorAll(".tool[data-source]"))
     button.setAttribute("aria-pressed", String(sources.some((source) => source?.kind === button.dataset.source)));
 }
 
 function put(video, source) {
   video.hidden = !source;
+  video.dataset.kind = source?.kind ?? "";
   video.srcObject = source?.stream ?? null;
 }
 

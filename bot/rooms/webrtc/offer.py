@@ -27,8 +27,8 @@ def check_offer(sdp: str) -> None:
     if not 0 < len(offer.media) <= MAX_SECTIONS:
         refuse(f"it has {len(offer.media)} media sections")
     mids = [media.rtp.muxId for media in offer.media]
-    bundles = [group.items for group in offer.group if group.semantic == "BUNDLE"]
-    if not all(mids) or len(set(mids)) < len(mids) or bundles != [mids]:
+    bundles = [sorted(group.items) for group in offer.group if group.semantic == "BUNDLE"]
+    if not all(mids) or len(set(mids)) < len(mids) or bundles != [sorted(mids)]:
         refuse("its sections are not bundled into one connection")
     for media in offer.media:
         if media.kind not in _KINDS or not _secured(media):
