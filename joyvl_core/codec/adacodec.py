@@ -36,7 +36,7 @@ _LEAST_EXCESS = 16.0
 """Brightness levels above the floor, summed over the changed blocks, that are worth a frame."""
 _TEXT_EDGE = 40.0
 _TEXT_DENSITY = 0.22
-_TEXT_RUN = 4
+_TEXT_RUN = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)

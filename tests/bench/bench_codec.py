@@ -29,7 +29,12 @@ P_FRAMES_WANTED = 8
 ROUNDS = 5
 
 Source = Callable[[], Iterator[Frame]]
-PAGES = [(f"Chapter {n}", f"What happened in year {n}\nand what came of it") for n in range(4)]
+PAGES = [
+    ("Where we stand", "Revenue grew by a fifth\nin the second quarter"),
+    ("What went wrong", "Two releases came late"),
+    ("下一步", "招聘两位工程师"),
+    ("Questions", "Ask them now or write to us"),
+]
 
 CLIPS: dict[str, Source] = {
     "cars on a road (30 s)": lambda: decoded(CARS),

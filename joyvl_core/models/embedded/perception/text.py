@@ -6,6 +6,7 @@ Recognition takes a few tenths of a second, so it runs only on a place where new
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,8 +19,12 @@ from joyvl_core.models.embedded.perception.ocr import Line
 from joyvl_core.models.embedded.perception.strokes import Fresh, Patch, Settled, Strokes
 from joyvl_core.models.embedded.percepts import Box, Percept, PerceptKind
 
+_LOG = logging.getLogger(__name__)
+
 _PAUSE, _LONGEST_PAUSE = 0.4, 4.0
 """Seconds between two readings of a track; doubled each time that one finds no words."""
+_SECONDS_A_LINE = 0.08
+"""A page full of words that keeps changing is read no more often than a third of a processor allows."""
 _MORE = 2
 """How many times more strokes than lately were no words are worth a reading before the pause is over."""
 _GROWTH = 1.15
@@ -107,6 +112,7 @@ class TextReader:
         self._tracks: dict[str, _Track] = {}
         self._thread: ThreadPoolExecutor | None = None
         self._reading: _Reading | None = None
+        self._failed = False
 
     def look(self, frame: Frame) -> tuple[Percept, ...]:
         """Looks at a frame; returns what has appeared or gone since the last look at its track."""
@@ -163,7 +169,10 @@ class TextReader:
             lines = self._thread.submit(_read_area, frame, fresh.area)
         else:
             lines = Future()
-            lines.set_result(_read_area(frame, fresh.area))
+            try:
+                lines.set_result(_read_area(frame, fresh.area))
+            except Exception as failure:  # told in `_outcome`, like those of the thread
+                lines.set_exception(failure)
         self._reading = _Reading(frame.track, fresh.area, fresh.amount, settled, lines)
 
     def _outcome(self, frame: Frame) -> tuple[Percept, ...]:
@@ -173,13 +182,17 @@ class TextReader:
             return ()
         self._reading = None
         track = self._tracks[frame.track]
-        lines = [] if reading.lines.exception() else list(reading.lines.result())
+        failure = reading.lines.exception()
+        if failure is not None and not self._failed:
+            self._failed = True
+            _LOG.warning("text recognition failed: %s", failure)
+        lines = () if failure is not None else reading.lines.result()
         new = _match(track, reading, lines)
         told = tuple(_appear(track, reading, block, frame) for block in _blocks(new))
         # Strokes that turn out to be no words are looked at less and less often.
         track.fruitless = 0 if lines else max(track.fruitless, reading.amount)
         track.pause = _PAUSE if lines else min(track.pause * 2, _LONGEST_PAUSE)
-        track.next_reading = frame.t + track.pause
+        track.next_reading = frame.t + max(track.pause, len(lines) * _SECONDS_A_LINE)
         return told
 
 
