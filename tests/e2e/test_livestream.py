@@ -130,6 +130,20 @@ def test_rtsp_is_paused_while_its_server_is_away(require: Callable[[str], Path],
     asyncio.run(main())
 
 
+def test_a_stream_over_http_without_an_end_is_live(require: Callable[[str], Path], free_port: Callable[[], int]):
+    ffmpeg, address = require("ffmpeg"), f"http://127.0.0.1:{free_port()}/live.ts"
+
+    async def main() -> None:
+        async with sender(ffmpeg, "-f", "mpegts", "-listen", "1", address) as sending:
+            await asyncio.sleep(0.5)
+            async with staying(room_for(address)) as recorder:
+                await more_pictures(recorder, 30)
+                await sending.stop()
+                await until(lambda: recorder.states[-1] is PAUSED, within=10, what="paused without a sender")
+
+    asyncio.run(main())
+
+
 def test_a_recording_over_http_ends_where_it_ends(tmp_path: Path, free_port: Callable[[], int]):
     render_clip(tmp_path / "clip.mp4", seconds=1.0)
     render_clip(tmp_path / "clip.ts", seconds=1.0)

@@ -31,6 +31,9 @@ SOUND_EARLY = 0.25
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 3.0)
 """Seconds before each attempt to reopen; the last one repeats."""
 
+GRACE = 1.0
+"""Seconds the decoder gets to notice by itself that nothing comes, before it is left alone."""
+
 REPLAYED_WITHIN = 3.0
 """Seconds after opening again in which what was shown before is skipped: it comes as fast as it can be read."""
 
@@ -44,6 +47,7 @@ _ENDED = RoomStatus(RoomState.LEFT, "ended")
 _ASKED = RoomStatus(RoomState.LEFT, "asked")
 _DURATION = RoomStatus(RoomState.LEFT, "duration")
 _CANCELLED = RoomStatus(RoomState.LEFT, "cancelled")
+_CRASHED = RoomStatus(RoomState.FAILED, "crashed", "Run it again with --debug and report what it shows.")
 _GONE = RoomStatus(RoomState.FAILED, "source_gone", "Start the sender again, then watch it again.")
 
 
@@ -68,7 +72,7 @@ class LivestreamOptions:
     sound: bool = True
     verify: bool = True
     open_within: float = 10.0
-    stall_after: float = 5.0
+    stall_after: float = 10.0
     give_up_after: float = 300.0
     duration: float | None = None
 
@@ -89,6 +93,7 @@ class LivestreamRoom:
         self._memory = Memory()
         self._live = False
         self._joined = False
+        self._opening_since = 0.0
         self._opened_at = 0.0
         self._shown_at: float | None = None
         self._playing_since: float | None = None
@@ -115,12 +120,15 @@ class LivestreamRoom:
         if self._listener is not None:
             raise RuntimeError("a stay can't be run twice: make another room")
         self._listener = listener
-        ending = _CANCELLED
+        ending = _CRASHED
         listener.on_status(_OPENING)
         try:
             ending = await self._stay(listener)
         except JoyVLError as error:
             ending = RoomStatus(RoomState.FAILED, error.kind, error.hint)
+            raise
+        except asyncio.CancelledError:
+            ending = _CANCELLED
             raise
         finally:
             self._take_down(listener)
@@ -202,6 +210,7 @@ class LivestreamRoom:
             open_within=options.open_within,
             stall_after=options.stall_after,
         )
+        self._opening_since = asyncio.get_running_loop().time()
         reading: ReadAhead[Item] = ReadAhead(start, ahead=READ_AHEAD)
         ends = 0.0
         try:
@@ -227,9 +236,13 @@ class LivestreamRoom:
 
     async def _next(self, reading: ReadAhead[Item]) -> Item | None:
         """The next item, None at the end. A live source that gives nothing is given up even where its codec hangs."""
-        within = self._options.open_within if self._shown_at is None else self._options.stall_after
+        limit = None
+        if self._shown_at is None:
+            limit = self._opening_since + self._options.open_within + GRACE
+        elif self._live:
+            limit = asyncio.get_running_loop().time() + self._options.stall_after + GRACE
         try:
-            async with asyncio.timeout(within + 1.0 if self._live or self._shown_at is None else None):
+            async with asyncio.timeout_at(limit):
                 return await anext(reading, None)
         except TimeoutError:
             raise UnavailableError(

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from bot.rooms.livestream import room as room_module
 from bot.rooms.livestream.address import Address, Pace, locate, public_name
-from bot.rooms.livestream.decoding import Item, Opened, Shown
+from bot.rooms.livestream.decoding import Heard, Item, Opened, Shown
 from bot.rooms.livestream.playout import Playout
 from bot.rooms.livestream.readahead import ReadAhead
 from joyvl_core.clock import VirtualTimeLoop, run_virtual
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
-from joyvl_core.media import Picture, RgbPicture
+from joyvl_core.media import AudioChunk, Picture, RgbPicture
 from joyvl_core.ports import RoomState
 from tests.conformance.room import Recorder, RoomConformance, Stage, until
 from tests.videos import render_clip
@@ -349,6 +349,37 @@ def test_a_live_source_that_stays_away_is_given_up_in_the_time_given(plays: Call
 def test_a_source_that_never_showed_anything_is_not_waited_for(plays: Callable[..., None]):
     plays(refusing)
     assert refused("rtmp://somewhere/x").kind == "unreachable"
+
+
+def test_sound_without_a_picture_is_not_listened_to_for_ever(plays: Callable[..., None]):
+    def talking() -> Iterator[Item]:
+        yield Opened(LIVE, live=True)
+        while True:
+            time.sleep(0.001)
+            yield Heard(AudioChunk(np.zeros(800, np.int16), 16_000))
+
+    async def main() -> str:
+        with pytest.raises(UnavailableError) as caught:
+            await LivestreamRoom(LivestreamOptions("rtmp://somewhere/x", open_within=0.0)).run(Recorder())
+        return caught.value.kind
+
+    plays(talking)
+    assert asyncio.run(main()) == "unreachable"
+
+
+def test_what_nobody_foresaw_ends_the_stay_with_a_reason_too(plays: Callable[..., None]):
+    def broken_decoder() -> Iterator[Item]:
+        yield from pictures()
+        raise ZeroDivisionError
+
+    async def main() -> Recorder:
+        recorder = Recorder()
+        with pytest.raises(ZeroDivisionError):
+            await LivestreamRoom(LivestreamOptions("rtmp://somewhere/x")).run(recorder)
+        return recorder
+
+    plays(broken_decoder)
+    assert run_virtual(main()).reasons[-1] == "crashed"
 
 
 def test_leaving_does_not_wait_for_a_source_that_hangs(plays: Callable[..., None]):
