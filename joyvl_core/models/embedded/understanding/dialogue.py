@@ -6,24 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from joyvl_core.models.embedded.understanding.wordlists import patterns
 from joyvl_core.models.embedded.wishes import Category, Intent, Running, Wish
 
 _ALL = re.compile(r"\b(?:everything|all|both|anything|every one|the lot|whatever)\b|全部|全都|都|所有|一切|统统|任何")
-_KINDS: tuple[tuple[re.Pattern[str], frozenset[Intent]], ...] = tuple(
-    (re.compile(words), frozenset(intents))
-    for words, intents in (
-        (r"\bcount|\bcounter|\btally|\bnumber|数|计", (Intent.COUNT_PASSING, Intent.COUNT_STANDING)),
-        (r"\bremind|\btimers?\b|\balarm\b|\bclock\b|\brepeat|\bsaying\b|\bevery \w+|\bthe time\b|提醒|倒计时|定时|闹钟|报时|时间|每", (Intent.TIME_EVERY, Intent.TIME_IN)),
-        (r"\bread|\bcaption|\bsubtitle|\btext\b|念|读|字幕", (Intent.READ_TEXT, Intent.TRANSLATE_TEXT)),
-        (r"\btranslat|翻译|翻", (Intent.TRANSLATE_TEXT,)),
-        (r"\bgreet|\bwelcom|\bhello|招呼|问候|欢迎|迎接", (Intent.GREET,)),
-        (r"\bcomment|\bnarrat|\bdescrib|解说|评论|描述|点评", (Intent.COMMENTARY,)),
-        (r"\bslide|\bscene|\bcuts?\b|幻灯片|场景|镜头|翻页", (Intent.SCENE_CHANGE,)),
-        (r"\bmotion|\bmovement|动静|移动", (Intent.MOTION_ALERT,)),
-        (r"\bwatch|\blook|\beye\b|\bnotif|\balerts?\b|\bmonitor|盯|监|通知|留意|看着|警报", (
-            Intent.APPEAR, Intent.LEAVE, Intent.MOTION_ALERT, Intent.STATIC_CHANGE, Intent.SCENE_CHANGE, Intent.UNJUDGEABLE)),
-    )
-)  # fmt: skip
+_KINDS = tuple(
+    (re.compile(words), frozenset(Intent(intent) for intent in intents.split()))
+    for intents, words in patterns("dialogue", "kinds").items()
+)
 
 
 def meant(wish: Wish, running: Sequence[Running]) -> tuple[Running, ...]:

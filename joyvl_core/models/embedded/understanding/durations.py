@@ -35,7 +35,10 @@ class Duration:
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EN_UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?)"
-_SMALL = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_SMALL = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety hundred thousand"
 _WORD = "(?:" + "|".join(sorted((_SMALL + " " + _TENS).split(), key=len, reverse=True)) + ")"
 _SPELLED = rf"(?:an? (?=hundred|thousand))?{_WORD}(?:(?:[\s-]+and)?[\s-]+{_WORD})*"
@@ -61,7 +64,8 @@ _EN_BEFORE = (
     (
         Role.IN,
         re.compile(
-            r"\b(?:in(?: another)?|after(?: another)?|give me|wait|timer (?:for|of)|countdown (?:for|of|from)|set)\s*(?:about |exactly |the next )?$"
+            r"\b(?:in(?: another)?|after(?: another)?|give me|wait|timer (?:for|of)|countdown (?:for|of|from)|set)\s*"
+            r"(?:about |exactly |the next )?$"
         ),
     ),
     (Role.FOR, re.compile(r"\b(?:for|next)\s*(?:the )?(?:next )?(?:about )?$")),
@@ -212,10 +216,10 @@ def _placed(
     after: tuple[tuple[Role, re.Pattern[str]], ...],
 ) -> Duration:
     start, end = span
-    for role, pattern in before:
-        if lead := pattern.search(text[:start]):
+    for role, words in before:
+        if lead := words.search(text[:start]):
             return Duration(seconds, role, lead.start(), end)
-    for role, pattern in after:
-        if tail := pattern.match(text[end:]):
+    for role, words in after:
+        if tail := words.match(text[end:]):
             return Duration(seconds, role, start, end + tail.end())
     return Duration(seconds, Role.PLAIN, start, end)

@@ -10,7 +10,8 @@ from importlib.resources import files
 from joyvl_core.models.embedded.wishes import Category
 
 _IRREGULAR = {
-    "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "buses": "bus", "boxes": "box",
+    "people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "buses": "bus",
+    "boxes": "box",
     "parties": "party", "puppies": "puppy", "babies": "baby", "ladies": "lady", "lorries": "lorry", "flies": "fly",
     "guys": "guy", "knives": "knife", "wolves": "wolf", "glasses": "glass", "passers-by": "passer-by",
     "families": "family", "kitties": "kitty", "bunnies": "bunny", "buddies": "buddy", "taxis": "taxi", "foxes": "fox",

@@ -131,7 +131,7 @@ def _wish(intent: Intent, text: str, language: str) -> Wish:
 
 
 def _unclear(wish: Wish, runner_up: Intent | None = None, margin: float = 0.0) -> Reading:
-    line = "我没听懂。" if wish.language == "zh" else "I did not understand that."
+    line = phrases.unclear(wish.language)
     return Reading(wish, Sureness.UNCLEAR, line, runner_up=runner_up, margin=margin)
 
 

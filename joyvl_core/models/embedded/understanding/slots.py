@@ -13,15 +13,15 @@ from joyvl_core.models.embedded.wishes import STANDING, Category, Intent, Wish
 
 _ABOUT_THINGS = frozenset(
     {
-        Intent.APPEAR, Intent.LEAVE, Intent.COUNT_PASSING, Intent.COUNT_STANDING, Intent.STATIC_CHANGE, Intent.MOTION_ALERT,
-        Intent.TIME_ELAPSED, Intent.GREET, Intent.PAST_WHEN, Intent.COUNT_SO_FAR, Intent.CANCEL, Intent.CHANGE, Intent.UNJUDGEABLE,
+        Intent.APPEAR, Intent.LEAVE, Intent.COUNT_PASSING, Intent.COUNT_STANDING, Intent.STATIC_CHANGE,
+        Intent.MOTION_ALERT, Intent.TIME_ELAPSED, Intent.GREET, Intent.PAST_WHEN, Intent.COUNT_SO_FAR, Intent.CANCEL,
+        Intent.CHANGE, Intent.UNJUDGEABLE,
     }
 )  # fmt: skip
 
 _DETERMINERS = words("slots", "determiners")
 _STOPS = words("slots", "stops")
 _WORD = re.compile(r"[a-z0-9][a-z0-9'-]*|[,.;!?]")
-_WHEN = r"\b(?:when(?:ever)?|if|once|as soon as|the (?:moment|second|minute|instant)|every time|each time|any ?time|in case|should|until)"
 _EN_LEADS = tuple(re.compile(lead) for lead in lists("slots", "en_leads"))
 _PLACES = words("slots", "places")
 _ZH_LEADS = pattern("slots", "zh_leads")

@@ -1,0 +1,31 @@
+"""How much of unseen wording is acted on, how much wrongly, and how long a reading takes.
+
+Run: `python -m pytest -s tests/bench/bench_understanding.py`
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import pytest
+
+from joyvl_core.models.embedded.understanding import Understanding
+from tests.wishes.sets import phrases, score
+
+
+@pytest.mark.bench
+def test_wishes_read_in_unseen_wording() -> None:
+    understanding = Understanding()
+    started = time.perf_counter()
+    understanding.warm()
+    print(f"\nloading: {time.perf_counter() - started:.2f} s")
+    for name in ("tune", "heldout"):
+        for language in ("en", "zh"):
+            print(f"{name:8} {language}  {score(understanding, phrases(name, language)).row()}")
+    spent = []
+    for phrase in phrases("heldout", "en") + phrases("heldout", "zh"):
+        started = time.perf_counter()
+        understanding.read(phrase.text)
+        spent.append(1000 * (time.perf_counter() - started))
+    print(f"one reading: median {statistics.median(spent):.1f} ms, 95 % {sorted(spent)[int(0.95 * len(spent))]:.1f} ms")
