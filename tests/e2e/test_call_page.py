@@ -234,7 +234,8 @@ def test_decisions_wishes_and_statuses_are_shown(artifacts: Path):
             await until(lambda: ("caller", "@bot cancel i1") in echo.recorder.all("chat"), what="the cancelling")
             echo.here.send_event({"kind": "instruction", "id": "i1", "state": "cancelled", "text": "", "author": "x"})
             await expect(page.locator(".wishes li")).to_have_count(1)
-            await expect(page.locator(".log .status").first).to_contain_text("class is not verified")
+            await expect(page.locator(".log .status")).to_have_count(1)
+            await expect(page.locator(".log .status")).to_contain_text("class is not verified")
 
         async with page_of(browser, f"{url}/?demo=1", DESKTOP, locale="zh-CN", color_scheme="dark") as page:
             await until(lambda: len(echo.stays) == 2 and len(echo.recorder.pictures) >= 20, 20, "twenty pictures")
@@ -316,7 +317,9 @@ async def fill_page(echo: Echo, page: Page) -> None:
     for wish, text in (("i1", "Count the cars that pass"), ("i2", "Tell me when the bus comes")):
         room.send_event({"kind": "instruction", "id": wish, "state": "added", "text": text, "author": "caller"})
     unverified = "“cars” means things that move like one: the class is not verified."
-    room.send_event({"kind": "status", "state": "unverified", "reason": unverified})
+    room.send_event({"kind": "status", "state": "room.joined", "reason": "connected"})
+    room.send_event({"kind": "status", "state": "wish.unverified", "reason": unverified})
+    await room.send_chat(f"ℹ {unverified}")
     await page.locator("#line").fill("how many so far?")
     await page.keyboard.press("Enter")
     await echo.tell(STORY, pause=0.5)

@@ -44,8 +44,8 @@ export class Chat {
     this.#add("bot", text, kind);
   }
 
-  status(reason, remedy) {
-    this.#add("status", remedy ? `${reason} ${remedy}` : reason);
+  status(text) {
+    this.#add("status", text);
   }
 
   /** A standing wish was added, changed or cancelled. */

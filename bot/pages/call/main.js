@@ -9,7 +9,9 @@ import { onLanguage, switchLanguage, translatePage, words } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const SLOT = { camera: 0, scene: 0, screen: 1 };
-const REMEMBERED = 20; // spoken texts whose colour is known
+const REMEMBERED = 20; // texts whose kind is known
+const STATUS = "ℹ"; // what a chat line starts with that is a status
+const BACKSTAGE = /^(room|track|log)\./; // statuses that the page shows in its own way
 const CAPTION = 4000; // milliseconds a caption stays after its last word
 
 const danmaku = new Danmaku($("danmaku"));
@@ -23,7 +25,7 @@ let state = "idle";
 let began = 0;
 let notice = null;
 let captionTimer = 0;
-const kinds = new Map(); // spoken text → its kind, for its colour
+const kinds = new Map(); // recent text → its kind: how it is coloured, or that it was a status
 
 // --- the call ---
 
@@ -149,7 +151,13 @@ function record(event) {
     const text = event.text || event.note;
     if (text && event.action !== "silence") remember(text, event.reply_to ? "reply" : kindOf(event));
   } else if (event.kind === "instruction") chat.wish(event);
-  else if (event.kind === "status") chat.status(event.reason, event.remedy);
+  else if (event.kind === "status" && !BACKSTAGE.test(event.state)) note(`${event.reason} ${event.remedy ?? ""}`.trim());
+}
+
+function note(text) {
+  if (kinds.get(text) === "status") return; // the log and the chat both tell it
+  remember(text, "status");
+  chat.status(text);
 }
 
 function remember(text, kind) {
@@ -158,6 +166,7 @@ function remember(text, kind) {
 }
 
 function said(text) {
+  if (text.startsWith(STATUS)) return note(text.slice(STATUS.length).trim());
   const kind = kinds.get(text) ?? "speak";
   chat.fromBot(text, kind);
   danmaku.fly(text, kind);
