@@ -7,7 +7,21 @@ from enum import StrEnum
 
 
 class PerceptKind(StrEnum):
-    """Kinds of things that can be seen to happen."""
+    """Kinds of things that can be seen to happen.
+
+    Two pairs of brackets, each with one `Thing`:
+
+    - `APPEAR` … `LEAVE`: a thing came by itself, over the edge or at once in the middle, and is gone. Every thing
+      that comes is told once, so counting APPEAR counts what came.
+    - `PUT` … `TAKEN`: a thing has lain still since it came. What popped up and stays is told as APPEAR at once and as
+      PUT a second later, with the same id; what somebody else put down is told as PUT alone. What was in the scene
+      from the start and is taken away is told as TAKEN alone.
+
+    `PASS` comes with the LEAVE of a thing that went through the picture, not just in and out.
+    `MOTION`: a thing that had stood for so long that it had become part of the scene moves again.
+    `SCENE`: the whole picture is another; what was present before is void, without a LEAVE.
+    `TEXT`, `TEXT_GONE`: words on the picture.
+    """
 
     APPEAR = "appear"
     LEAVE = "leave"

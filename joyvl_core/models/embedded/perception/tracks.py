@@ -14,7 +14,7 @@ from joyvl_core.models.embedded.perception import rules
 from joyvl_core.models.embedded.perception.background import Background, Comparison, Mask
 from joyvl_core.models.embedded.perception.blobs import Blob, Foreground, outline_ratio
 from joyvl_core.models.embedded.perception.colour import colour_shares
-from joyvl_core.models.embedded.perception.matching import inside, is_fragment, match, shared
+from joyvl_core.models.embedded.perception.matching import gap, inside, is_fragment, match, shared
 from joyvl_core.models.embedded.perception.rules import Circumstances
 from joyvl_core.models.embedded.perception.target import State, Target
 from joyvl_core.models.embedded.percepts import Box, Percept, PerceptKind, Thing
@@ -27,6 +27,8 @@ _KEEP_STANDING_SECONDS = 90.0
 _STOOD_SECONDS = 3.0
 _COLOUR_EVERY = 0.15
 _BURST, _BURST_SHARE, _BURST_SECONDS = 6, 0.12, 0.4
+_LEAST_WAY = 10.0
+_LEFT_REACH, _LEFT_SPEED = 60.0, 0.4
 _UNCOVERED_SECONDS = 0.6
 _CLEAR_OUTLINE = 1.2
 _REST_MOST = 32
@@ -214,7 +216,7 @@ class Follower:
             outline = outline_ratio(target.blob, grey, expected)
             if rules.is_plain(target, outline, now) or (rules.has_come(target, now) and target.still == 0.0):
                 return self._confirm(target, t, seen)
-        if found and not target.at_edge and rules.never_moved(target):
+        if found and (target.split_from_known or not target.at_edge) and rules.never_moved(target):
             return self._settle(target, t, seen, outline_ratio(target.blob, grey, expected), background)
         if rules.is_hopeless(target, now):
             target.state = State.GONE
@@ -227,6 +229,9 @@ class Follower:
         return any(is_fragment(target, other) for other in present)
 
     def _confirm(self, target: Target, t: float, seen: Comparison) -> list[Percept]:
+        mover = self._left_behind(target, t)
+        if mover is not None:
+            return self._swap(mover, target, t)
         over = target.over
         target.state = State.PRESENT
         target.colours = colour_shares(target.blob, seen)
@@ -238,6 +243,27 @@ class Follower:
             return [self._tell(PerceptKind.MOTION, target, t, t)]
         target.id, target.announced = next(self._ids), True
         return [self._tell(PerceptKind.APPEAR, target, target.first_visible(self._size), t)]
+
+    def _left_behind(self, target: Target, t: float) -> Target | None:
+        """The present thing that goes on as `target`, while what was followed as it stays where it is."""
+        if not target.split_from_known:
+            return None
+        for other in self._targets:
+            came_far = other.reach > _LEAST_WAY and other.alone and other.last == t
+            if other.state is not State.PRESENT or not came_far or gap(other.box, target.box) > _LEFT_REACH:
+                continue
+            if other.speed < _LEFT_SPEED * target.speed and other.blob.area < 0.8 * other.largest:
+                return other
+        return None
+
+    def _swap(self, mover: Target, target: Target, t: float) -> list[Percept]:
+        """The mover goes on as what has split from it; what it left behind is to be judged by itself."""
+        left = Target(mover.blob, t, self._before, frozenset(), split_from_known=True)
+        mover.see(t, target.blob, still=False)
+        mover.vx, mover.vy = target.vx, target.vy
+        target.state = State.GONE
+        self._targets.append(left)
+        return []
 
     def _settle(
         self, target: Target, t: float, seen: Comparison, outline: float, background: Background
