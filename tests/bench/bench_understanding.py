@@ -1,6 +1,6 @@
 """How much of unseen wording is acted on, how much wrongly, and how long a reading takes.
 
-Run: `python -m pytest -s tests/bench/bench_understanding.py`
+`python -m tests.bench understanding` prints the table.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import statistics
 import time
 
-import pytest
-
 from joyvl_core.models.embedded.understanding import Understanding
 from tests.wishes.sets import phrases, score
 
 
-@pytest.mark.bench
-def test_wishes_read_in_unseen_wording() -> None:
+def main() -> None:
+    """Reads both sets of phrases and prints what became of them."""
     understanding = Understanding()
     started = time.perf_counter()
     understanding.warm()
@@ -29,3 +27,7 @@ def test_wishes_read_in_unseen_wording() -> None:
         understanding.read(phrase.text)
         spent.append(1000 * (time.perf_counter() - started))
     print(f"one reading: median {statistics.median(spent):.1f} ms, 95 % {sorted(spent)[int(0.95 * len(spent))]:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from joyvl_core.models.embedded.understanding.lexicon import singular
 from joyvl_core.models.embedded.wishes import Intent, Wish
 
 _PLURAL = frozenset(("people", "children", "men", "women", "traffic", "mice", "fish", "sheep", "deer", "anything"))
@@ -86,7 +87,7 @@ def _english(wish: Wish) -> dict[str, str]:
         "saying": saying,
         "greeting": wish.quote or "hello",
         "topic": f": {wish.topic}" if wish.topic and saying == "remind you" else "",
-        "every": span(wish.every or 0.0, "en"),
+        "every": span(wish.every or 0.0, "en").removeprefix("1 "),
         "within": span(wish.within or 0.0, "en"),
         "event": _event(wish),
         "some": _some(wish),
@@ -104,8 +105,10 @@ def _some(wish: Wish) -> str:
     pronouns = _lines()["en"]["pronouns"]
     if not thing or thing in pronouns:
         return str(pronouns.get(thing, "something"))
-    if thing.endswith("s") or thing in _PLURAL:
-        return thing
+    if thing in _PLURAL:
+        return "somebody" if thing == "people" else thing
+    head, _, last = thing.rpartition(" ")
+    thing = f"{head} {singular(last)}".strip()
     return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
 
 

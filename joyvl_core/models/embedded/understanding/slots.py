@@ -63,6 +63,9 @@ _GOES_ON_ZH = re.compile(
 )
 
 
+_SOMEBODY = re.compile(r"\b(?:somebody|someone|anybody|anyone)\b|有人|谁")
+
+
 def fill(intent: Intent, text: str, language: str, found: list[Duration]) -> Wish:
     """A wish with every slot that its words fill.
 
@@ -78,6 +81,8 @@ def fill(intent: Intent, text: str, language: str, found: list[Duration]) -> Wis
     thing = ""
     if intent in _ABOUT_THINGS:
         meant = _corrected(bare) if intent is Intent.CHANGE else bare
+        if intent is Intent.STATIC_CHANGE:
+            meant = _SOMEBODY.sub(" ", meant)  # what is put or taken counts, not who does it
         thing = (_chinese_thing if chinese else _english_thing)(meant)
     wish = Wish(
         intent,
