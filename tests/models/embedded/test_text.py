@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from joyvl_core.media import Frame, RgbPicture
+from joyvl_core.models.embedded.perception.ocr import Line, in_reading_order
 from joyvl_core.models.embedded.perception.text import TextReader, alike
-from joyvl_core.models.embedded.percepts import Percept, PerceptKind
+from joyvl_core.models.embedded.percepts import Box, Percept, PerceptKind
 from tests.clips import Clip, Shown
 from tests.clips.captions import scoreboard, slides, subtitles, written
 from tests.clips.scenes import Mover, exposed, pan, street
@@ -181,3 +182,11 @@ def test_pictures_of_any_size_are_fine_and_may_change_it(reader: TextReader, siz
 )
 def test_a_misread_letter_is_no_new_text_and_another_figure_is(one: str, other: str, same: bool):
     assert alike(one, other) is same
+
+
+def test_lines_come_row_by_row_however_they_were_found():
+    def line(text: str, x: float, y: float) -> Line:
+        return Line(text, Box(x, y, 0.2, 0.05), 1.0)
+
+    found = [line("total", 0.1, 0.8), line("right", 0.6, 0.11), line("left", 0.1, 0.1), line("middle", 0.35, 0.12)]
+    assert [line.text for line in in_reading_order(found)] == ["left", "middle", "right", "total"]
