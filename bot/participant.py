@@ -35,6 +35,9 @@ from joyvl_core.ports import (
 _PRIVATE = ("room.", "track.", "log.", "voice.")
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
 
+OPERATOR = "operator"
+"""Author of the instructions that the bot came with."""
+
 ANNOUNCEMENT = {
     "en": "{name} is here. I am an AI: I watch the video and listen. Write '@bot leave' to send me away.",
     "zh": "{name} 来了。我是 AI，会看画面、听声音。写“@bot 离开”我就走。",
@@ -192,7 +195,7 @@ class Participant:
     async def _watch(self) -> None:
         await self._joined.wait()
         for text in self._brief.instructions:
-            self.engine.instruct(text, author="operator")
+            self.engine.instruct(text, author=OPERATOR)
         for say in self._brief.says:
             self._run_errand(self._say(say))
         await self.engine.run()
@@ -282,9 +285,14 @@ class Participant:
 
     def _tell_room(self, event: AnyEvent) -> None:
         """A status about a wish, or about the model, is one line of chat."""
-        if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE):
+        if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE) and not self._told(event):
             words = f"{event.reason} {event.remedy}".strip()
             self._outbox.put(lambda: self._room.send_chat(f"ℹ {words}"))
+
+    def _told(self, event: StatusEvent) -> bool:
+        """Whoever asked in the chat was told there already how it was understood."""
+        asked_here = [wish.id for wish in self.engine.instructions.standing() if wish.author != OPERATOR]
+        return event.state == "understood" and event.instruction in asked_here
 
     def _delivered(self, tick: int, sink: str, dropped: str | None) -> None:
         self._log.write(DeliveryEvent(**self._log.stamp(), tick=tick, sink=sink, dropped=dropped))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 SILENCE = "</silence>"
 RESPONSE = "</response>"
@@ -42,6 +43,18 @@ class Delegate:
 
 
 Action = Silence | Speak | Delegate
+ActionName = Literal["silence", "speak", "delegate"]
+
+
+def name_of(action: Action) -> ActionName:
+    """The action's name in the log."""
+    match action:
+        case Silence():
+            return "silence"
+        case Speak():
+            return "speak"
+        case Delegate():
+            return "delegate"
 
 
 def render(action: Action) -> str:

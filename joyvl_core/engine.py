@@ -15,15 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from joyvl_core.actions import Action, Delegate, Silence, Speak, render
+from joyvl_core.actions import Action, Delegate, Silence, Speak, name_of, render
 from joyvl_core.acts.gates import Candidate, Gates, GateSettings
 from joyvl_core.clock import Clock
-from joyvl_core.codec import AdaCodec
 from joyvl_core.delegation import DelegationSettings, Tickets
 from joyvl_core.errors import BadInputError, JoyVLError
-from joyvl_core.events import ActionName, ChatEvent, EventLog, Gate, SpeechEvent, TickEvent, TrackCost
+from joyvl_core.events import ChatEvent, EventLog, Gate, SpeechEvent, TickEvent, TrackCost
 from joyvl_core.instructions import Instructions
-from joyvl_core.media import Frame, Picture, Rgb
+from joyvl_core.media import Picture
 from joyvl_core.observation import (
     ChatLine,
     Decision,
@@ -32,13 +31,12 @@ from joyvl_core.observation import (
     Request,
     SpeechLine,
     TicketNews,
-    TrackView,
     Trigger,
 )
 from joyvl_core.ports import Act, ActSink, DelegateTask, FrameWatcher, InteractionModel
 from joyvl_core.ports import Delegate as DelegatePort
-from joyvl_core.sampler import Sampler
 from joyvl_core.triggers import Due, Triggers
+from joyvl_core.viewing import Views
 from joyvl_core.watching import LookRates, Watch
 
 MAX_LINE = 2_000
@@ -104,9 +102,9 @@ class Engine:
         self.instructions = Instructions(clock, log)
         self.gates = Gates(self._settings.gates)
         self.tickets = Tickets(delegate, clock, log, self._on_news, self._settings.delegation)
-        self._sampler = Sampler(clock)
-        self._codecs: dict[str, AdaCodec] = {}
-        self._shown: dict[str, Frame] = {}
+        self._views = Views(
+            clock, keep=self._settings.delegate_pictures, failed=lambda error: self._health("codec", error)
+        )
         self._triggers = Triggers(
             clock, interval=self._settings.interval, floor=self._settings.floor, events=self._settings.events
         )
@@ -120,7 +118,6 @@ class Engine:
         self._chat: deque[ChatLine] = deque(maxlen=MAX_LINES)
         self._speech: deque[SpeechLine] = deque(maxlen=MAX_LINES)
         self._news: deque[TicketNews] = deque(maxlen=MAX_LINES)
-        self._recent: deque[Rgb] = deque(maxlen=self._settings.delegate_pictures)
         self._lines = itertools.count(1)
         self._ticks = itertools.count()
         self._ill: dict[str, str] = {}
@@ -129,19 +126,17 @@ class Engine:
 
     def add_track(self, track: str, label: str) -> None:
         """A video track is there."""
-        if not self._sampler.add(track, label):
+        if not self._views.add(track, label):
             self._log.status("track.refused", f"too many video tracks, {label} is not watched", "stop another camera")
 
     def remove_track(self, track: str) -> None:
         """A video track has ended."""
-        self._sampler.remove(track)
+        self._views.remove(track)
         self._watch.forget(track)
-        self._codecs.pop(track, None)
-        self._shown.pop(track, None)
 
     def offer_picture(self, track: str, picture: Picture, pts: float) -> None:
         """A picture arrived; `pts` are the track's own seconds."""
-        if frame := self._sampler.offer(track, picture, pts):
+        if frame := self._views.offer(track, picture, pts):
             self._watch.offer(frame)
 
     def add_chat(self, author: str, text: str, *, addressed: bool = False) -> ChatLine:
@@ -224,7 +219,7 @@ class Engine:
             self._triggers.add(Trigger.TIMER)
 
     async def _observe(self, due: Due) -> Observation:
-        tracks = await self._views()
+        tracks = await self._views.now()
         now = self._clock.now()
         shown = [view.frame.t for view in tracks if view.frame is not None]
         observation = Observation(
@@ -245,31 +240,6 @@ class Engine:
         for seen in (self._chat, self._speech, self._news):
             seen.clear()
         return observation
-
-    async def _views(self) -> tuple[TrackView, ...]:
-        views = []
-        for track, slot in tuple(self._sampler.slots().items()):
-            frame = slot.frame
-            if frame is None:
-                views.append(TrackView(track, slot.label, None))
-                continue
-            try:
-                # A picture that a tick has shown already costs nothing to show again.
-                known = self._shown.get(track) is frame
-                kind, tokens = (FrameKind.SKIP, 0) if known else await asyncio.to_thread(self._encode, frame)
-                self._shown[track] = frame
-            except Exception as error:  # the codec must not end the session
-                self._health("codec", error)
-                kind, tokens = FrameKind.NONE, 0
-            age = max(0.0, self._clock.now() - slot.arrived) * 1_000
-            views.append(TrackView(track, slot.label, frame, kind, tokens, age))
-        return tuple(views)
-
-    def _encode(self, frame: Frame) -> tuple[FrameKind, int]:
-        packet = self._codecs.setdefault(frame.track, AdaCodec()).encode(frame)
-        if packet.kind is FrameKind.I and self._recent.maxlen:
-            self._recent.append(frame.picture.rgb((768, 768)))
-        return packet.kind, packet.tokens
 
     async def _decide(self, observation: Observation) -> Decision:
         try:
@@ -297,7 +267,7 @@ class Engine:
             case Delegate(note, question):
                 self._send(observation, decision, note)
                 task = DelegateTask(
-                    ticket or "", question, self._digest(observation), tuple(self._recent), self._settings.language
+                    ticket or "", question, self._digest(observation), self._views.recent, self._settings.language
                 )
                 self.tickets.submit(task, instruction=decision.instruction, reply_to=decision.reply_to)
 
@@ -321,7 +291,7 @@ class Engine:
     def _record(
         self, observation: Observation, due: Due, decision: Decision, gate: Gate | None, ticket: str | None
     ) -> TickEvent:
-        decided = _name(decision.action)
+        decided = name_of(decision.action)
         delegated = decision.action if isinstance(decision.action, Delegate) else None
         costs = tuple(TrackCost(id=v.id, frame=v.kind, tokens=v.tokens, age_ms=v.age_ms) for v in observation.tracks)
         return TickEvent(
@@ -416,16 +386,6 @@ class Engine:
     def _healthy(self, part: str) -> None:
         if self._ill.pop(part, None) is not None:
             self._log.status(f"{part}.recovered", f"the {part} answers again")
-
-
-def _name(action: Action) -> ActionName:
-    match action:
-        case Silence():
-            return "silence"
-        case Speak():
-            return "speak"
-        case Delegate():
-            return "delegate"
 
 
 def _language(text: str) -> str:

@@ -14,12 +14,12 @@ from typing import IO, Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, TypeAdapter, model_serializer
 
+from joyvl_core.actions import ActionName
 from joyvl_core.clock import Clock
 from joyvl_core.observation import FrameKind, TicketState, Trigger
 
 SCHEMA_VERSION: Literal[1] = 1
 
-ActionName = Literal["silence", "speak", "delegate"]
 Gate = Literal["rate", "duplicate", "mute", "quiet", "threshold"]
 
 
