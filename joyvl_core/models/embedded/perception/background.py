@@ -87,11 +87,6 @@ class Background:
         """Seconds since it was first believed."""
         return t - self._since
 
-    @property
-    def spread(self) -> NDArray[np.float32]:
-        """Usual straying of each pixel, grey levels, (h, w)."""
-        return self._spread
-
     def compare(self, picture: Rgb, foreground: Mask) -> Comparison:
         """Holds a picture against the background.
 

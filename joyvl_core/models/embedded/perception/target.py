@@ -38,11 +38,11 @@ class Target:
         still: Seconds for which it has not changed.
         reach: Farthest it has been from its first position.
         came: Box of the first sighting (x, y, width, height).
-        fragment_of: The target of which it seems to be a piece.
+        split_from_known: It was born where a present thing had just been.
+        over: What lay at rest where it was born.
         id: Number in the session, 0 until confirmed.
         announced: An APPEAR was told of it.
         put: It was told to be put down.
-        moved_at: Second at which it last moved.
         alone: In its last look it had a blob of its own.
         in_burst: It came together with many others, as the parts of a new slide do.
     """
@@ -64,10 +64,8 @@ class Target:
     last: float = 0.0
     hits: int = 1
     still: float = 0.0
-    moved_at: float = 0.0
     reach: float = 0.0
     came: tuple[int, int, int, int] = (0, 0, 0, 0)
-    fragment_of: Target | None = None
     split_from_known: bool = False
     in_burst: bool = False
     alone: bool = True
@@ -81,7 +79,7 @@ class Target:
         blob = self.blob
         self.cx, self.cy = blob.cx, blob.cy
         self.area = self.largest = float(blob.area)
-        self.last = self.moved_at = self.born
+        self.last = self.born
         self.came = (blob.x, blob.y, blob.width, blob.height)
         self.trail.append((self.born, blob.cx, blob.cy))
         self.looks.append((self.born, True))
@@ -118,7 +116,6 @@ class Target:
         self.alone = True
         dt = max(t - self.last, 1e-3)
         keep = math.exp(-dt / _SMOOTHING_SECONDS) if self.hits > 1 else 0.0
-        # An edge that the picture cuts off does not tell how the centre moves; the rest of the box does.
         self.vx = keep * self.vx + (1 - keep) * (blob.cx - self.cx) / dt
         self.vy = keep * self.vy + (1 - keep) * (blob.cy - self.cy) / dt
         self.blob, self.cx, self.cy = blob, blob.cx, blob.cy
@@ -130,8 +127,6 @@ class Target:
         self.looks.append((t, True))
         self.reach = max(self.reach, math.hypot(self.cx - self.came_x, self.cy - self.came_y))
         self.still = self.still + dt if still else 0.0
-        if not still:
-            self.moved_at = t
 
     def coast(self, t: float, within: Blob) -> None:
         """It is known to be there, behind or within another: it goes on as it went, but not out of that."""

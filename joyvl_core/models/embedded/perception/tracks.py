@@ -24,7 +24,6 @@ _STILL_WINDOW = 0.45
 _STILL_SHARE = 0.12
 _STILL_LEVELS = 9.0
 _KEEP_STANDING_SECONDS = 90.0
-_STOOD_SECONDS = 3.0
 _COLOUR_EVERY = 0.15
 _BURST, _BURST_SHARE, _BURST_SECONDS = 6, 0.12, 0.4
 _LEAST_WAY = 10.0
@@ -183,8 +182,7 @@ class Follower:
         for piece in self._targets:
             if piece.state is not State.CANDIDATE or piece.last < t:
                 continue
-            piece.fragment_of = next((whole for whole in present if is_fragment(piece, whole)), None)
-            whole = piece.fragment_of
+            whole = next((whole for whole in present if is_fragment(piece, whole)), None)
             if whole is not None and whole.last < t and piece.still == 0.0:
                 whole.see(t, piece.blob, still=False)
                 piece.state = State.GONE

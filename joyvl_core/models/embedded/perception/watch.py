@@ -63,7 +63,7 @@ class TrackWatch:
             percepts = self._changes.due(t)
         else:
             self._looked, self._looked_at = picture, t
-            percepts = self._look(picture, t)
+            percepts = self._look(self._background, picture, t)
         self.things = self._follower.things
         self.busy = self._background is None or self._follower.active or self._changes.waiting or self._blind
         return tuple(percepts)
@@ -109,9 +109,7 @@ class TrackWatch:
         changed = cv2.compare(cv2.max(cv2.max(red, green), blue), self._noise, cv2.CMP_GT)
         return cv2.countNonZero(cv2.erode(changed, SQUARE3)) == 0
 
-    def _look(self, picture: Rgb, t: float) -> list[Percept]:
-        background = self._background
-        assert background is not None  # noqa: S101 - `look` warms up first
+    def _look(self, background: Background, picture: Rgb, t: float) -> list[Percept]:
         seen = background.compare(picture, self._foreground)
         foreground = find_blobs(seen)
         grey = cv2.cvtColor(seen.picture, cv2.COLOR_RGB2GRAY)
