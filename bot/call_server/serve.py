@@ -15,6 +15,7 @@ from bot.tls import Certificate
 from joyvl_core.errors import BadInputError
 
 _STOP = 1
+_HERE = {"127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104 - addresses that this machine's own browser calls localhost
 
 
 class _Server(uvicorn.Server):
@@ -67,7 +68,7 @@ async def serving(
         await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
-        shown = "localhost" if host in ("127.0.0.1", "::1") else host
+        shown = "localhost" if host in _HERE else host
         scheme = "https" if certificate else "http"
         yield f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}"
     finally:

@@ -92,6 +92,7 @@ def test_each_browser_has_its_own_session_and_one_too_many_is_told_so():
             refused = await place(client, three)
             assert (refused.status_code, refused.json()["kind"]) == (503, "busy")
             assert refused.json()["hint"]
+            await until(lambda: RoomState.JOINED in sessions.recorders[0].states, what="joined")
             await one.peer.close()
             await until(lambda: sessions.ended == 1, what="the first to end")
             assert (await place(client, three)).status_code == 200

@@ -12,7 +12,8 @@ export class CallError extends Error {
 }
 
 /**
- * Events: `open`, `message` (detail: the bot's message), `voice` (detail: a MediaStream), `over` (detail: a reason).
+ * Events: `open`, `message` (detail: the bot's message), `voice` (detail: a MediaStream), `steady` (detail: whether
+ * the connection stands or is being sought again), `over` (detail: a reason).
  */
 export class Call extends EventTarget {
   #peer = null;
@@ -92,8 +93,10 @@ export class Call extends EventTarget {
   }
 
   #onState() {
-    if (this.#peer.connectionState === "failed") this.#finish(this.#channel.readyState === "open" ? "lost" : "no_path");
-    if (this.#peer.connectionState === "closed") this.#finish("left");
+    const state = this.#peer.connectionState;
+    if (this.#channel.readyState === "open") this.#emit("steady", state === "connected");
+    if (state === "failed") this.#finish(this.#channel.readyState === "open" ? "lost" : "no_path");
+    if (state === "closed") this.#finish("left");
   }
 
   #onMessage(data) {

@@ -104,6 +104,7 @@ function listenTo(mine) {
   mine.addEventListener("open", whileMine(opened));
   mine.addEventListener("message", whileMine(receive));
   mine.addEventListener("voice", whileMine(hear));
+  mine.addEventListener("steady", whileMine((steady) => show(steady ? "listening" : "connecting")));
   mine.addEventListener("over", whileMine(over));
 }
 
