@@ -34,6 +34,7 @@ class Circumstances:
     Attributes:
         t: Session second.
         size: Width and height of the small picture.
+        hold: The scene itself seems to change: nothing new is to be believed.
         calm: Settled background, steady light and camera, little else going on.
         candidates: Unconfirmed targets alive.
     """
@@ -41,6 +42,7 @@ class Circumstances:
     t: float
     size: tuple[int, int]
     calm: bool
+    hold: bool
     candidates: int
 
 

@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from joyvl_core.media import Luma
+from joyvl_core.models.embedded.perception.background import Mask
+from joyvl_core.models.embedded.perception.blobs import Foreground
 
 _BLOCKS = (20, 11)  # columns, rows
 _BLOCK = 8  # pixels along a block, after shrinking
 _TEXTURE = 16.0  # variance above which a block has a pattern to lose
 _LOST_BELOW = 0.4  # correlation
 _LOST_SHARE = 0.55
+_BROKEN_SHARE, _BROKEN_BLOBS, _BROKEN_SECONDS = 0.25, 3, 0.8
+_DOUBT_SECONDS = 1.2
 _STEADY_SECONDS = 0.3
 _HOLD_SECONDS = 0.4
 _STUCK_SECONDS = 4.0
@@ -30,12 +34,14 @@ class Verdict:
 
     Attributes:
         blind: Too much differs to decide about single things.
+        broken: The pattern is gone in many places at once: single things are not to be believed yet.
         restart: The background is to be learned anew.
         new_scene: It is another scene, not just bad light.
         since: Session second at which it changed.
     """
 
     blind: bool
+    broken: bool = False
     restart: bool = False
     new_scene: bool = False
     since: float = 0.0
@@ -49,24 +55,28 @@ class SceneWatch:
         self._last: float | None = None
         self._gone = 0.0
         self._blind = 0.0
+        self._broken = 0.0
         self._changed_at: float | None = None
 
-    def look(self, t: float, now: Luma, expected: Luma, share: float, known: float, misfit: float) -> Verdict:
+    def look(
+        self, t: float, now: Luma, expected: Luma, foreground: Foreground, covered: Mask, misfit: float
+    ) -> Verdict:
         """Judges one picture.
 
         Args:
             t: Session second.
             now: The picture.
             expected: The background under the picture's light.
-            share: Share of the picture that differs.
-            known: Share of the picture that confirmed things cover.
+            foreground: What stands out.
+            covered: Where confirmed things are.
             misfit: Grey levels that the light could not explain.
         """
         dt = 0.0 if self._last is None else min(t - self._last, 0.5)
         self._last = t
         small = _blocks(now)
         variance = small.var(axis=2)
-        lost, textured = self._lost(small, variance, expected)
+        share, known = foreground.share, cv2.countNonZero(covered) / covered.size
+        lost, textured = self._lost(small, variance, expected, covered)
         pattern_gone = lost > _LOST_SHARE and known < 0.3
         changed = (pattern_gone and textured >= 6) or (share > 0.5 and known < 0.3 and (lost > 0.3 or textured < 6))
         most = _COVERED_BY_KNOWN if known > 0.15 else _COVERED_MOST
@@ -75,6 +85,8 @@ class SceneWatch:
             self._changed_at = t
         if not blind:
             self._changed_at = None
+        broken = lost > _BROKEN_SHARE
+        self._broken = self._broken + dt if broken and not changed else 0.0
         self._gone = self._gone + dt if changed and self._steady(t, small, variance) else 0.0
         self._blind = self._blind + dt if blind else 0.0
         self._remember(t, small)
@@ -83,14 +95,18 @@ class SceneWatch:
             return Verdict(blind=True, restart=True, new_scene=lost > 0.3 or textured < 6, since=since)
         if self._blind > _STUCK_SECONDS:
             return Verdict(blind=True, restart=True, new_scene=lost > 0.5, since=since)
-        return Verdict(blind=blind)
+        if self._broken >= _BROKEN_SECONDS and len(foreground.blobs) > _BROKEN_BLOBS:
+            return Verdict(blind=True, restart=True, new_scene=True, since=t - self._broken)
+        return Verdict(blind=blind, broken=broken and self._broken < _DOUBT_SECONDS)
 
-    def _lost(self, small: NDArray[np.float32], variance: NDArray[np.float32], expected: Luma) -> tuple[float, int]:
-        """Share of the background's patterned blocks that no longer show their pattern, and how many have one."""
+    def _lost(
+        self, small: NDArray[np.float32], variance: NDArray[np.float32], expected: Luma, covered: Mask
+    ) -> tuple[float, int]:
+        """Share of the uncovered patterned blocks that no longer show their pattern, and how many have one."""
         before = _blocks(expected)
         pattern = before.var(axis=2)
         likeness = _likeness(small, variance, before, pattern)
-        textured = pattern > _TEXTURE
+        textured = (pattern > _TEXTURE) & (cv2.resize(covered, _BLOCKS, interpolation=cv2.INTER_NEAREST) == 0)
         count = int(textured.sum())
         return (float((likeness[textured] < _LOST_BELOW).mean()) if count >= 6 else 0.0), count
 
@@ -103,7 +119,7 @@ class SceneWatch:
         likeness = _likeness(small, variance, before, pattern)
         textured = pattern > _TEXTURE
         if int(textured.sum()) > 5:
-            return float((likeness[textured] > 0.8).mean()) > 0.85
+            return float((likeness[textured] > 0.6).mean()) > 0.7
         return float(np.abs(small - before).mean()) < 4.0
 
     def _remember(self, t: float, small: NDArray[np.float32]) -> None:

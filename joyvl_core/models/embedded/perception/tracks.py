@@ -80,7 +80,7 @@ class Follower:
         self._before = t
 
     def step(
-        self, t: float, seen: Comparison, foreground: Foreground, background: Background, calm: bool
+        self, t: float, seen: Comparison, foreground: Foreground, background: Background, calm: bool, hold: bool
     ) -> list[Percept]:
         """Takes in one look.
 
@@ -90,6 +90,7 @@ class Follower:
             foreground: Its regions.
             background: Takes in what has come to rest.
             calm: See `Circumstances`.
+            hold: Follow, but believe nothing new yet.
         """
         now_grey = cv2.cvtColor(seen.picture, cv2.COLOR_RGB2GRAY)
         changing = self._changing(t, now_grey)
@@ -111,7 +112,7 @@ class Follower:
             since = min(target.first_visible(self._size) for target in self._targets if target.last == t)
             return [Percept(PerceptKind.SCENE, self._track, since, t)]
         candidates = sum(target.state is State.CANDIDATE for target in self._targets)
-        circumstances = Circumstances(t, self._size, calm, candidates)
+        circumstances = Circumstances(t, self._size, calm, hold, candidates)
         percepts = self._judge(circumstances, seen, now_grey, background)
         self._targets = [target for target in self._targets if target.state is not State.GONE]
         self._before = t
@@ -208,6 +209,8 @@ class Follower:
     ) -> list[Percept]:
         t = now.t
         found = target.last == t
+        if now.hold:
+            return []
         if found and rules.is_sliver(target):
             target.still = 0.0
         elif found and not target.in_burst and not self._is_fragment(target, t):

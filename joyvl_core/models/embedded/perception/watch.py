@@ -115,15 +115,14 @@ class TrackWatch:
         grey = cv2.cvtColor(seen.picture, cv2.COLOR_RGB2GRAY)
         expected = cv2.cvtColor(seen.expected, cv2.COLOR_RGB2GRAY)
         covered = self._follower.covered()
-        known = cv2.countNonZero(covered) / covered.size
-        verdict = self._scene.look(t, grey, expected, foreground.share, known, seen.misfit)
+        verdict = self._scene.look(t, grey, expected, foreground, covered, seen.misfit)
         self._blind = verdict.blind
         if verdict.restart:
             return self._anew(t, verdict.since if verdict.new_scene else None)
         if verdict.blind:
             return []
         calm = self._calm(t, background, seen, foreground)
-        percepts = self._follower.step(t, seen, foreground, background, calm)
+        percepts = self._follower.step(t, seen, foreground, background, calm, hold=verdict.broken)
         self._foreground = foreground.mask
         background.learn(seen, foreground.mask, self._follower.covered(), t)
         self._noise = cv2.max(seen.limit, _NOISE)
