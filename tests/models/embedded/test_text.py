@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from joyvl_core.media import Frame, RgbPicture
+from joyvl_core.media import Frame, Rgb, RgbPicture
 from joyvl_core.models.embedded.perception.ocr import Line, in_reading_order
 from joyvl_core.models.embedded.perception.text import TextReader, alike
 from joyvl_core.models.embedded.percepts import Box, Percept, PerceptKind
@@ -102,6 +102,24 @@ def test_a_text_in_the_corner_is_not_told_again_because_something_passes_below(r
     scene = street(Mover(1.0, 3.0), Mover(4.0, 6.0), seconds=7.0)
     clip = Clip(lambda t: written(scene.draw(t), "Channel Five", (0.2, 0.1)), 7.0)
     assert texts(watch(reader, clip.frames())) == ["channelfive"]
+
+
+@pytest.mark.parametrize("pace", [60.0, 90.0, 140.0])
+@pytest.mark.parametrize("words", ["CAFE", "NO ENTRY", "咖啡馆在这里"])
+def test_a_sign_is_not_told_again_in_parts_because_somebody_walks_in_front_of_it(
+    reader: TextReader, words: str, pace: float
+):
+    wall = np.full((360, 640, 3), 120, np.uint8)
+    sign = written(wall, words, (0.5, 0.45), size=40)
+
+    def draw(t: float) -> Rgb:
+        picture = sign.copy()
+        x = round((t - 1.5) * pace) + 90
+        if t >= 1.5:
+            picture[60:320, max(0, x) : max(0, x + 60)] = (60, 90, 150)
+        return picture
+
+    assert texts(watch(reader, Clip(draw, 9.0).frames())) == [bare(words)]
 
 
 def test_nothing_is_read_where_nothing_is_written(reader: TextReader):

@@ -70,6 +70,18 @@ class Settled:
         began = float(np.median(since[new if new.any() else strokes])) if strokes.any() else self.t
         return Patch(window, strokes, began, self.t)
 
+    def matches(self, patch: Patch, box: Box) -> float:
+        """How far what stands in `box` is what a line had there: shared strokes as a share of all, 0 to 1."""
+        if patch.window[0].stop > self.strokes.shape[0] or patch.window[1].stop > self.strokes.shape[1]:
+            return 0.0
+        within = np.zeros(self.strokes.shape, np.bool_)
+        within[_window(box, self.strokes.shape)] = True
+        had = np.zeros(self.strokes.shape, np.bool_)
+        had[patch.window] = patch.strokes
+        had, has = had & within, self.strokes & within
+        total = int(np.count_nonzero(had | has))
+        return float(np.count_nonzero(had & has)) / total if total else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:

@@ -33,6 +33,8 @@ _PATIENCE = 0.8
 _GONE_AFTER = 0.4
 _STANDS, _EMPTY = 0.5, 0.3
 _ALIKE, _CORRECTED = 0.8, 0.5
+_COVERED, _COVERED_FOR = 0.5, 2.5
+"""Share of a line's strokes that must stand where they stood for it to be the same one, and for how many seconds."""
 _MOST_LINES = 64
 _LEGIBLE_WIDTH, _MOST_ENLARGED = 960, 3.0
 _CONFUSED = str.maketrans("oliszbgq|", "011528991")
@@ -67,10 +69,11 @@ class _Block:
 
 @dataclass(slots=True)
 class _Track:
-    """What is known of one video track."""
+    """What is known of one video track. `lately`: lines that went away, and when."""
 
     strokes: Strokes = field(default_factory=Strokes)
     shown: list[_Shown] = field(default_factory=list)
+    lately: list[tuple[_Shown, float]] = field(default_factory=list)
     growing: int = 0
     grown_since: float = 0.0
     fruitless: int = 0
@@ -217,7 +220,11 @@ def _match(track: _Track, reading: _Reading, lines: Sequence[Line]) -> list[Line
     for line in lines:
         known = next((shown for shown in track.shown if _is_same(shown, line, reading)), None)
         if known is None:
-            new.append(line)
+            covered = [shown for shown in track.shown if _is_part(shown, line, reading)]
+            back = _back(track, line, reading)
+            found += covered + back
+            if not covered and not back:
+                new.append(line)
         else:
             known.line = Line(known.line.text, line.box, max(known.line.score, line.score))
             known.patch = reading.settled.patch(line.box)
@@ -244,6 +251,35 @@ def _is_same(shown: _Shown, line: Line, reading: _Reading) -> bool:
     return here and hasty and _similarity(shown.line.text, line.text) >= _CORRECTED
 
 
+def _back(track: _Track, line: Line, reading: _Reading) -> list[_Shown]:
+    """Takes a line up again that somebody had walked in front of."""
+    back = [
+        shown
+        for shown, ended in track.lately
+        if reading.settled.t - ended < _COVERED_FOR
+        and (_is_part(shown, line, reading) or alike(shown.line.text, line.text))
+        and reading.settled.matches(shown.patch, line.box) >= _COVERED
+    ]
+    for shown in back:
+        shown.missing, shown.denied, shown.replaced = None, False, None
+        shown.block.left += 1
+    track.lately = [(shown, ended) for shown, ended in track.lately if shown not in back]
+    track.shown += back
+    return back
+
+
+def _is_part(shown: _Shown, line: Line, reading: _Reading) -> bool:
+    """Whether a line is what can be seen of one that was told, while something is in front of the rest.
+
+    Strokes decide, not letters: those of a covered line stand where they stood, and the letter at the edge of what
+    covers it is misread. Figures are left out, because a shorter number is another number.
+    """
+    seen, whole = _letters(line.text), _letters(shown.line.text)
+    if not _overlap(shown.line.box, line.box) or len(seen) >= len(whole) or any(map(str.isdigit, seen + whole)):
+        return False
+    return reading.settled.matches(shown.patch, line.box) >= _COVERED
+
+
 def _appear(track: _Track, reading: _Reading, lines: Sequence[Line], frame: Frame) -> Percept:
     text = " ".join(line.text for line in lines)
     score = min(line.score for line in lines)
@@ -263,6 +299,7 @@ def _gone(track: _Track, frame: Frame) -> list[Percept]:
         if end is None:
             continue
         track.shown.remove(shown)
+        track.lately = [*track.lately, (shown, end)][-_MOST_LINES:]
         block = shown.block
         block.left -= 1
         if not block.left:
