@@ -38,8 +38,14 @@ class Settings(BaseSettings):
     threshold: float = Field(1.0, ge=0, le=1, description="Largest P(silence) at which the bot still speaks.")
     alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
 
-    livekit_url: str = Field("ws://127.0.0.1:7880", validation_alias=AliasChoices("LIVEKIT_URL", "livekit_url"))
-    livekit_api_key: str = Field("", validation_alias=AliasChoices("LIVEKIT_API_KEY", "livekit_api_key"))
+    livekit_url: str = Field(
+        "ws://127.0.0.1:7880",
+        validation_alias=AliasChoices("LIVEKIT_URL", "livekit_url"),
+        description="The LiveKit server.",
+    )
+    livekit_api_key: str = Field(
+        "", validation_alias=AliasChoices("LIVEKIT_API_KEY", "livekit_api_key"), description="Its key."
+    )
     livekit_api_secret: SecretStr = Field(
         SecretStr(""), validation_alias=AliasChoices("LIVEKIT_API_SECRET", "livekit_api_secret")
     )

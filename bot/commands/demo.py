@@ -10,8 +10,8 @@ from bot.commands.call import Serving, serve_calls
 from bot.settings import load_settings
 
 INSTRUCTIONS = {
-    "en": ("Count the cars that pass", "Say hello when somebody comes in", "Read out new text"),
-    "zh": ("数一数经过的汽车", "有人进来就打招呼", "有新字出现就念给我听"),
+    "en": ("Count everything that passes by", "Read out new text"),
+    "zh": ("数一数经过的东西", "有新字出现就念给我听"),
 }
 
 
