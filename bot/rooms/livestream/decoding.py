@@ -13,9 +13,10 @@ from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from bot.rooms.decoded import picture_of
 from bot.rooms.livestream.address import SOURCE, Address, locate, public_name
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
-from joyvl_core.media import AudioChunk, I420Picture, Luma, Picture
+from joyvl_core.media import AudioChunk, Picture
 
 SOUND_RATE = 16_000
 """Samples a second of the sound."""
@@ -175,19 +176,6 @@ class _Pictures:
         if frame.format.name != "yuv420p":
             frame = self._reformatter.reformat(frame, format="yuv420p")
         return Shown(picture_of(frame), pts, self._length)
-
-
-def picture_of(frame: av.VideoFrame) -> Picture:
-    """The planes of a yuv420p frame, without a copy unless it is turned (a phone held upright)."""
-    y, u, v = (_plane(plane) for plane in frame.planes)
-    if turns := round(frame.rotation / 90) % 4:
-        y, u, v = (np.ascontiguousarray(np.rot90(plane, turns)) for plane in (y, u, v))
-    return I420Picture(y, u, v)
-
-
-def _plane(plane: av.video.plane.VideoPlane) -> Luma:
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    return rows[: plane.height, : plane.width]
 
 
 class _Chunks:

@@ -12,10 +12,11 @@ from typing import Any
 import av
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
 
+from bot.rooms.decoded import picture_of
 from bot.rooms.webrtc import tuning
 from bot.rooms.webrtc.channel import Bye, Channel, Chat, Message, SourceChange
 from bot.rooms.webrtc.offer import check_offer, refuse
-from bot.rooms.webrtc.tracks import Source, Voice, listen, newest, picture_of
+from bot.rooms.webrtc.tracks import Source, Voice, listen, newest
 from joyvl_core.errors import BadInputError
 from joyvl_core.media import AudioChunk
 from joyvl_core.ports import AgentState, RoomListener, RoomState, RoomStatus, Transcript, VoiceTrack

@@ -7,14 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from joyvl_core.media import AudioChunk, I420Picture, Luma, Pcm
+from joyvl_core.media import AudioChunk, Pcm
 
 VOICE_RATE = 48_000
 MIC_RATE = 16_000
@@ -35,21 +34,6 @@ class Source(StrEnum):
     CAMERA = "camera"
     SCREEN = "screen"
     SCENE = "scene"
-
-
-def picture_of(frame: av.VideoFrame) -> I420Picture:
-    """A decoded frame as planes, without a copy where the decoder's format allows it."""
-    if frame.format.name not in ("yuv420p", "yuvj420p"):
-        frame = frame.reformat(format="yuv420p")
-    half = ((frame.width + 1) // 2, (frame.height + 1) // 2)
-    y, u, v = frame.planes
-    return I420Picture(_plane(y, (frame.width, frame.height)), _plane(u, half), _plane(v, half))
-
-
-def _plane(plane: Any, size: tuple[int, int]) -> Luma:
-    width, height = size
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[:height, :width]
 
 
 async def newest(track: MediaStreamTrack, deliver: Callable[[av.VideoFrame], None]) -> None:
