@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 import psutil
 
+from tests.bench.livekit import on_server
 from tests.e2e.livekit_people import person
 from tests.e2e.livekit_server import KEY, SECRET, LiveKitServer
 
@@ -29,7 +29,6 @@ SECONDS = 20.0
 SETTLE = 8.0
 COUNTS = (1, 8)
 SIZE = (1280, 720)
-ROOT = Path(__file__).parents[2]
 
 
 def road(*, still: bool) -> Iterator[np.ndarray]:
@@ -121,15 +120,7 @@ async def _run(server: LiveKitServer) -> None:
 
 
 def main() -> None:
-    binary = shutil.which("livekit-server", path=f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    if binary is None:
-        sys.exit("livekit-server is not installed: `deploy/setup.sh dev` says how to get it")
-    server = LiveKitServer(Path(binary))
-    server.start()
-    try:
-        asyncio.run(_run(server))
-    finally:
-        server.stop()
+    on_server(_run)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import shutil
 import statistics
 import sys
 import time
@@ -20,13 +19,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tests.bench.livekit import on_server
 from tests.e2e.livekit_people import LOUD, Person, person, until
 from tests.e2e.livekit_server import KEY, SECRET, LiveKitServer
 
 TRIALS = 20
 SIZE = (1280, 720)
 FPS = 30
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -124,15 +123,7 @@ async def _run(server: LiveKitServer) -> None:
 
 
 def main() -> None:
-    binary = shutil.which("livekit-server", path=f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    if binary is None:
-        sys.exit("livekit-server is not installed: `deploy/setup.sh dev` says how to get it")
-    server = LiveKitServer(Path(binary))
-    server.start()
-    try:
-        asyncio.run(_run(server))
-    finally:
-        server.stop()
+    on_server(_run)
 
 
 if __name__ == "__main__":
