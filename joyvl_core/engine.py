@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from joyvl_core.actions import Action, Delegate, Silence, Speak, name_of, render
 from joyvl_core.acts.gates import Candidate, Gates, GateSettings
+from joyvl_core.asking import Asking
 from joyvl_core.clock import Clock
 from joyvl_core.delegation import DelegationSettings, Tickets
 from joyvl_core.errors import BadInputError, JoyVLError
 from joyvl_core.events import ChatEvent, EventLog, Gate, SpeechEvent, TickEvent, TrackCost
+from joyvl_core.health import Health
+from joyvl_core.inbox import Inbox
 from joyvl_core.instructions import Instructions
 from joyvl_core.media import Picture
 from joyvl_core.observation import (
@@ -31,18 +35,20 @@ from joyvl_core.observation import (
     Request,
     SpeechLine,
     TicketNews,
+    TicketState,
     Trigger,
 )
 from joyvl_core.ports import Act, ActSink, DelegateTask, FrameWatcher, InteractionModel
 from joyvl_core.ports import Delegate as DelegatePort
+from joyvl_core.text import language_of, tidy
 from joyvl_core.triggers import Due, Triggers
 from joyvl_core.viewing import Views
 from joyvl_core.watching import LookRates, Watch
 
 MAX_LINE = 2_000
 """Longest chat or speech line shown to the model, in characters."""
-MAX_LINES = 64
-"""Most chat lines, speech lines and results one observation holds; the oldest give way."""
+MAX_NAME = 80
+"""Longest name of who wrote or spoke it."""
 
 _COST = {FrameKind.NONE: 0, FrameKind.SKIP: 1, FrameKind.P: 2, FrameKind.I: 3}
 
@@ -80,6 +86,7 @@ class Engine:
         sinks: Where acts go.
         delegate: Answers delegated questions, if there is somebody.
         on_request: Called when somebody asked the participant itself for something (leave, be quiet).
+        on_thinking: Told True when a decision takes long, and False when it is there.
     """
 
     def __init__(
@@ -92,18 +99,20 @@ class Engine:
         delegate: DelegatePort | None = None,
         settings: EngineSettings | None = None,
         on_request: Callable[[Request], None] | None = None,
+        on_thinking: Callable[[bool], None] | None = None,
     ) -> None:
         self._settings = settings or EngineSettings()
-        self._model = model
         self._clock = clock
         self._log = log
         self._sinks = tuple(sinks)
         self._on_request = on_request
+        self._health = Health(clock, log)
+        self._asking = Asking(model, self._settings.deadline, on_thinking or (lambda thinking: None))
         self.instructions = Instructions(clock, log)
         self.gates = Gates(self._settings.gates)
         self.tickets = Tickets(delegate, clock, log, self._on_news, self._settings.delegation)
         self._views = Views(
-            clock, keep=self._settings.delegate_pictures, failed=lambda error: self._health("codec", error)
+            clock, keep=self._settings.delegate_pictures, failed=lambda error: self._health.failing("codec", error)
         )
         self._triggers = Triggers(
             clock, interval=self._settings.interval, floor=self._settings.floor, events=self._settings.events
@@ -112,15 +121,17 @@ class Engine:
             clock,
             model if isinstance(model, FrameWatcher) else None,
             wake=lambda: self._triggers.add(Trigger.CHANGE),
-            failed=lambda error: self._health("look", error),
+            failed=lambda error: self._health.failing("look", error),
+            works=lambda: self._health.works("look"),
             rates=self._settings.rates,
         )
-        self._chat: deque[ChatLine] = deque(maxlen=MAX_LINES)
-        self._speech: deque[SpeechLine] = deque(maxlen=MAX_LINES)
-        self._news: deque[TicketNews] = deque(maxlen=MAX_LINES)
+        self._inbox = Inbox(
+            lambda count: log.status(
+                "chat.dropped", f"{count} lines came faster than the model reads: they are left out"
+            )
+        )
         self._lines = itertools.count(1)
         self._ticks = itertools.count()
-        self._ill: dict[str, str] = {}
 
     # --- what comes in ----------------------------------------------------------------------
 
@@ -137,25 +148,29 @@ class Engine:
     def offer_picture(self, track: str, picture: Picture, pts: float) -> None:
         """A picture arrived; `pts` are the track's own seconds."""
         if frame := self._views.offer(track, picture, pts):
-            self._watch.offer(frame)
+            try:
+                self._watch.offer(frame)
+            except Exception as error:  # whatever a decoder hands over: a room is never told of it
+                self._health.failing("look", error)
 
     def add_chat(self, author: str, text: str, *, addressed: bool = False) -> ChatLine:
         """Somebody wrote a line. An addressed one brings a tick at once."""
-        line = ChatLine(f"c{next(self._lines)}", author[:80], text[:MAX_LINE], self._clock.now(), addressed)
+        words, name = tidy(text, MAX_LINE), tidy(author, MAX_NAME)
+        line = ChatLine(f"c{next(self._lines)}", name, words, self._clock.now(), addressed)
         self._log.write(
             ChatEvent(**self._log.stamp(), id=line.id, author=line.author, text=line.text, addressed=addressed)
         )
-        self._chat.append(line)
+        self._inbox.add(line)
         if addressed:
             self._triggers.add(Trigger.CHAT)
         return line
 
     def add_speech(self, speaker: str, text: str, *, final: bool = True, addressed: bool = False) -> SpeechLine:
         """Somebody said something. The end of an utterance brings a tick at once."""
-        now = self._clock.now()
-        line = SpeechLine(f"s{next(self._lines)}", speaker[:80], text[:MAX_LINE], now, final, addressed)
+        words, name = tidy(text, MAX_LINE), tidy(speaker, MAX_NAME)
+        line = SpeechLine(f"s{next(self._lines)}", name, words, self._clock.now(), final, addressed)
         self._log.write(SpeechEvent(**self._log.stamp(), id=line.id, speaker=line.speaker, text=line.text, final=final))
-        self._speech.append(line)
+        self._inbox.add(line)
         if final:
             self._triggers.add(Trigger.SPEECH)
         return line
@@ -193,8 +208,9 @@ class Engine:
         self._triggers.add(Trigger.INSTRUCTION)
 
     def _on_news(self, news: TicketNews) -> None:
-        self._news.append(news)
-        self._triggers.add(Trigger.RESULT)
+        self._inbox.add(news)
+        if news.state is not TicketState.RUNNING:
+            self._triggers.add(Trigger.RESULT)
 
     # --- the loop ---------------------------------------------------------------------------
 
@@ -207,8 +223,10 @@ class Engine:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            await self.tickets.aclose()
-            await self._model.aclose()
+            try:
+                await self.tickets.aclose()
+            finally:
+                await self._asking.aclose()
 
     async def _tick(self, due: Due) -> None:
         observation = await self._observe(due)
@@ -220,9 +238,9 @@ class Engine:
 
     async def _observe(self, due: Due) -> Observation:
         tracks = await self._views.now()
-        now = self._clock.now()
+        now, mail = self._clock.now(), self._inbox.take()
         shown = [view.frame.t for view in tracks if view.frame is not None]
-        observation = Observation(
+        return Observation(
             n=next(self._ticks),
             t=max(shown, default=now),
             now=now,
@@ -231,27 +249,22 @@ class Engine:
             skipped=due.skipped,
             tracks=tracks,
             instructions=self.instructions.standing(),
-            chat=tuple(self._chat),
-            speech=tuple(self._speech),
-            results=tuple(self._news),
+            chat=mail.chat,
+            speech=mail.speech,
+            results=mail.results,
             can_delegate=self.tickets.open_to,
             language=self._settings.language,
         )
-        for seen in (self._chat, self._speech, self._news):
-            seen.clear()
-        return observation
 
     async def _decide(self, observation: Observation) -> Decision:
         try:
-            async with asyncio.timeout(self._settings.deadline):
-                decision = await self._model.step(observation)
-        except TimeoutError:
-            self._health("model", TimeoutError(f"no answer within {self._settings.deadline:g} s"))
-            return Decision()
+            decision = await self._asking.ask(observation)
         except Exception as error:  # whatever a model raises: silence, and a status that says why
-            self._health("model", error)
+            self._health.failing("model", error)
+            absent = isinstance(error, TimeoutError) or (isinstance(error, JoyVLError) and error.retryable)
+            self._inbox.give_back(patiently=absent)
             return Decision()
-        self._healthy("model")
+        self._health.works("model")
         return decision
 
     def _act(self, observation: Observation, due: Due, decision: Decision) -> None:
@@ -259,7 +272,15 @@ class Engine:
         gate = self._gate(observation, decision)
         action: Action = Silence() if gate else decision.action
         ticket = self.tickets.next_id() if isinstance(action, Delegate) else None
-        self._log.write(self._record(observation, due, decision, gate, ticket))
+        try:
+            record = self._record(observation, due, decision, gate, ticket)
+        except ValidationError as error:
+            self._health.failing(
+                "answer", TypeError(f"the model's answer is not of the types it must be: {error.title}")
+            )
+            self._act(observation, due, Decision())
+            return
+        self._log.write(record)
         self._follow(decision)
         match action:
             case Speak(text):
@@ -323,7 +344,7 @@ class Engine:
             tick=observation.n,
             t=self._clock.now(),
             text=text,
-            language=_language(text),
+            language=language_of(text),
             priority=decision.priority,
             replace=decision.replace,
             expires=self._clock.now() + self._settings.ttl,
@@ -332,7 +353,10 @@ class Engine:
         for sink in self._sinks:
             # A typed question is answered in writing.
             if not (act.reply_to_chat and sink.name == "voice"):
-                sink.offer(act)
+                try:
+                    sink.offer(act)
+                except Exception as error:  # one sink's fault must not keep the others from speaking
+                    self._health.failing("sink", error)
 
     def _follow(self, decision: Decision) -> None:
         """Carries out what the model found that people asked for."""
@@ -372,22 +396,3 @@ class Engine:
             if isinstance(event, TickEvent) and event.text and event.action != "silence"
         ]
         return "\n".join([f"It is second {observation.t:.0f} of the session.", *wishes, *said[-10:]])
-
-    # --- health -----------------------------------------------------------------------------
-
-    def _health(self, part: str, error: Exception) -> None:
-        """Reports a failing part once, until it recovers or fails for another reason."""
-        reason = str(error) or type(error).__name__
-        if self._ill.get(part) != reason:
-            self._ill[part] = reason
-            hint = error.hint if isinstance(error, JoyVLError) else "the bot stays silent meanwhile"
-            self._log.status(f"{part}.failing", reason[:300], hint)
-
-    def _healthy(self, part: str) -> None:
-        if self._ill.pop(part, None) is not None:
-            self._log.status(f"{part}.recovered", f"the {part} answers again")
-
-
-def _language(text: str) -> str:
-    """`zh` for text with Chinese characters in it, else `en`: what decides the voice."""
-    return "zh" if any("\u4e00" <= sign <= "\u9fff" for sign in text) else "en"

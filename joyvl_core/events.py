@@ -9,16 +9,33 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import isfinite
 from pathlib import Path
 from typing import IO, Annotated, Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, TypeAdapter, model_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from joyvl_core.actions import ActionName
 from joyvl_core.clock import Clock
 from joyvl_core.observation import FrameKind, TicketState, Trigger
+from joyvl_core.text import whole
 
 SCHEMA_VERSION: Literal[1] = 1
+
+Words = Annotated[str, BeforeValidator(lambda value: whole(value) if isinstance(value, str) else value)]
+"""Text that any file and network takes."""
+Figure = Annotated[
+    float | None, BeforeValidator(lambda value: None if isinstance(value, float) and not isfinite(value) else value)
+]
+"""A number where there is one: JSON knows neither infinity nor what is no number."""
 
 Gate = Literal["rate", "duplicate", "mute", "quiet", "threshold"]
 
@@ -26,7 +43,7 @@ Gate = Literal["rate", "duplicate", "mute", "quiet", "threshold"]
 class Event(BaseModel):
     """What every line has: schema version, kind, unix seconds and session seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     v: Literal[1] = SCHEMA_VERSION
     kind: str
@@ -37,12 +54,12 @@ class Event(BaseModel):
 class TrackCost(BaseModel):
     """What one track's newest frame was to a tick. `age_ms` is null without a frame."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    id: str
+    id: Words
     frame: FrameKind
     tokens: int
-    age_ms: float | None = None
+    age_ms: Figure = None
 
 
 class TickEvent(Event):
@@ -54,14 +71,14 @@ class TickEvent(Event):
     action: ActionName
     decided: ActionName
     gate: Gate | None = None
-    text: str = ""
-    raw: str = ""
-    note: str | None = None
-    question: str | None = None
-    ticket: str | None = None
-    instruction: str | None = None
-    reply_to: str | None = None
-    p_silence: float | None = None
+    text: Words = ""
+    raw: Words = ""
+    note: Words | None = None
+    question: Words | None = None
+    ticket: Words | None = None
+    instruction: Words | None = None
+    reply_to: Words | None = None
+    p_silence: Figure = None
     latency_ms: float
     tracks: tuple[TrackCost, ...] = ()
     frame: FrameKind = FrameKind.NONE
@@ -81,27 +98,27 @@ class DeliveryEvent(Event):
 
     kind: Literal["delivery"] = "delivery"
     tick: int
-    sink: str
-    dropped: str | None = None
+    sink: Words
+    dropped: Words | None = None
 
 
 class InstructionEvent(Event):
     """A standing wish was added, changed or cancelled."""
 
     kind: Literal["instruction"] = "instruction"
-    id: str
+    id: Words
     state: Literal["added", "changed", "cancelled"]
-    text: str
-    author: str
+    text: Words
+    author: Words
 
 
 class ChatEvent(Event):
     """A line of chat came in."""
 
     kind: Literal["chat"] = "chat"
-    id: str
-    author: str
-    text: str
+    id: Words
+    author: Words
+    text: Words
     addressed: bool
 
 
@@ -109,9 +126,9 @@ class SpeechEvent(Event):
     """A person said something."""
 
     kind: Literal["speech"] = "speech"
-    id: str
-    speaker: str
-    text: str
+    id: Words
+    speaker: Words
+    text: Words
     final: bool
 
 
@@ -119,20 +136,20 @@ class TicketEvent(Event):
     """A delegation moved on."""
 
     kind: Literal["ticket"] = "ticket"
-    id: str
+    id: Words
     state: TicketState
-    question: str
-    digest: str = ""
+    question: Words
+    digest: Words = ""
 
 
 class StatusEvent(Event):
     """The state of a part, with its reason and what a person can do."""
 
     kind: Literal["status"] = "status"
-    state: str
-    reason: str
-    remedy: str = ""
-    instruction: str | None = None
+    state: Words
+    reason: Words
+    remedy: Words = ""
+    instruction: Words | None = None
 
 
 AnyEvent = Annotated[
@@ -151,10 +168,15 @@ def read_event(line: str | bytes) -> AnyEvent:
     return _ANY.validate_json(line)
 
 
+_LINE_ENDS = {ord(sign): f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"}
+"""What JSON leaves as it is, and some readers take for the end of a line."""
+
+
 def encode(event: Event) -> str:
     """The event as one line of JSON, without the line end. Numbers carry at most 4 decimals."""
     fields = event.model_dump(mode="json")
-    return json.dumps(_rounded(fields), ensure_ascii=False, separators=(",", ":"))
+    line = json.dumps(_rounded(fields), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return line if line.isascii() else line.translate(_LINE_ENDS)
 
 
 def _rounded(value: Any) -> Any:
@@ -189,6 +211,9 @@ class EventLog:
         self._streams: list[IO[str]] = []
         self._owned: list[IO[str]] = []
         self._listeners: list[Callable[[AnyEvent], None]] = []
+        self._unheard: deque[AnyEvent] = deque()
+        self._telling = False
+        self._complained: set[int] = set()
 
     def to_file(self, path: Path) -> None:
         """Appends every line to `path` from now on.
@@ -205,7 +230,10 @@ class EventLog:
         self._streams.append(stream)
 
     def subscribe(self, listener: Callable[[AnyEvent], None]) -> None:
-        """Calls `listener` with every event, in order, on the event loop. It must be quick and not raise."""
+        """Calls `listener` with every event, in order, on the event loop. It must be quick.
+
+        What it raises is reported once, as a status; it is called again with the next event.
+        """
         self._listeners.append(listener)
 
     def stamp(self) -> Stamp:
@@ -215,10 +243,11 @@ class EventLog:
     def write(self, event: AnyEvent) -> None:
         """Adds one event to the end of the log."""
         self._recent.append(event)
-        if self._streams:
-            self._write_line(encode(event) + "\n")
-        for listener in self._listeners:
-            listener(event)
+        broken = self._write_line(encode(event) + "\n") if self._streams else []
+        self._unheard.append(event)
+        for error in broken:
+            self.status("log.failed", f"the log can no longer be written: {error}", "free the disk and start again")
+        self._tell()
 
     def status(self, state: str, reason: str, remedy: str = "", *, instruction: str | None = None) -> None:
         """Writes a status."""
@@ -239,11 +268,35 @@ class EventLog:
         self._owned.clear()
         self._streams.clear()
 
-    def _write_line(self, line: str) -> None:
+    def _write_line(self, line: str) -> list[Exception]:
+        """Writes a line everywhere. Streams that fail are given up; returns why."""
+        broken: list[Exception] = []
         for stream in tuple(self._streams):
             try:
                 stream.write(line)
                 stream.flush()
             except (OSError, ValueError) as error:
                 self._streams.remove(stream)
-                self.status("log.failed", f"the log can no longer be written: {error}", "free the disk and start again")
+                broken.append(error)
+        return broken
+
+    def _tell(self) -> None:
+        """Calls the listeners. An event that one of them writes comes after the one it was told of."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._unheard:
+                event = self._unheard.popleft()
+                for number, listener in enumerate(self._listeners):
+                    try:
+                        listener(event)
+                    except Exception as error:  # whoever listens must not end the session
+                        self._complain(number, error)
+        finally:
+            self._telling = False
+
+    def _complain(self, number: int, error: Exception) -> None:
+        if number not in self._complained:
+            self._complained.add(number)
+            self.status("log.unheard", f"a listener of the log failed: {type(error).__name__}: {error}"[:300])

@@ -6,6 +6,7 @@ from joyvl_core.clock import Clock
 from joyvl_core.errors import BadInputError
 from joyvl_core.events import EventLog, InstructionEvent
 from joyvl_core.observation import Instruction
+from joyvl_core.text import tidy
 
 MAX_INSTRUCTIONS = 32
 MAX_TEXT = 1_000
@@ -37,8 +38,9 @@ class Instructions:
                 kind="too_many",
                 hint="Cancel one first.",
             )
+        words = _clean(text)
         self._made += 1
-        return self._put("added", Instruction(f"i{self._made}", _clean(text), author, self._clock.now()))
+        return self._put("added", Instruction(f"i{self._made}", words, author, self._clock.now()))
 
     def change(self, instruction_id: str, text: str, *, author: str = "") -> Instruction:
         """Gives the wish new words.
@@ -83,7 +85,7 @@ class Instructions:
 
 
 def _clean(text: str) -> str:
-    words = " ".join(text.split())[:MAX_TEXT]
+    words = tidy(" ".join(text.split()), MAX_TEXT).strip()
     if not words:
         raise BadInputError("An instruction needs words.", source="instructions", kind="empty")
     return words

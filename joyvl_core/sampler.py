@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from joyvl_core.clock import Clock
@@ -16,7 +17,8 @@ class Timeline:
     """Maps a track's own timestamps onto session seconds.
 
     The first timestamp is anchored at its arrival; a jump (a restarted encoder, a stall, a seek)
-    anchors anew, so a tick's time never runs ahead of the session nor far behind it.
+    anchors anew, and so does a picture that comes sooner after its timestamp than any before. So a
+    tick's time never runs ahead of the session, nor far behind it.
     """
 
     _pts: float | None = None
@@ -26,8 +28,9 @@ class Timeline:
     def at(self, pts: float, now: float) -> float:
         """Session second of a picture stamped `pts` that arrives at `now`. Never goes back."""
         t = now if self._pts is None else self._at + pts - self._pts
-        if self._pts is None or abs(t - now) > DISCONTINUITY or t < self._last:
-            self._pts, self._at, t = pts, now, now
+        # Written so that a timestamp that is no number anchors anew too.
+        if not max(self._last, now - DISCONTINUITY) <= t <= now:
+            self._pts, self._at, t = (pts if math.isfinite(pts) else None), now, now
         self._last = max(self._last, t)
         return self._last
 

@@ -31,7 +31,7 @@ class Triggers:
         clock: The session's clock.
         interval: Seconds between grid points, at 0, `interval`, 2 * `interval`, …
         floor: Least seconds between the starts of two ticks.
-        events: Whether events bring a tick forward; False leaves the bare grid.
+        events: Whether events, timers too, bring a tick forward; False leaves the bare grid.
     """
 
     def __init__(self, clock: Clock, *, interval: float = 1.0, floor: float = 0.2, events: bool = True) -> None:
@@ -70,9 +70,9 @@ class Triggers:
     def _seconds_left(self) -> float:
         now = self._clock.now()
         at = self._grid * self._interval
-        if self._timer is not None:
+        if self._events and self._timer is not None:
             at = min(at, self._timer)
-        if self._pending and self._events:
+        if self._events and self._pending:
             at = min(at, now)
         # A hair of tolerance: loops wake up a clock tick early.
         left = max(at, self._last + self._floor) - now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -10,7 +9,8 @@ from joyvl_core.clock import Clock
 from joyvl_core.codec import AdaCodec
 from joyvl_core.media import Frame, Picture, Rgb
 from joyvl_core.observation import FrameKind, TrackView
-from joyvl_core.sampler import Sampler, Slot
+from joyvl_core.sampler import Sampler
+from joyvl_core.threads import in_thread
 
 _KEPT = (768, 768)
 """Pictures kept for a delegate fit in this."""
@@ -54,9 +54,14 @@ class Views:
 
     async def now(self) -> tuple[TrackView, ...]:
         """Every track as it is now, oldest track first."""
-        return tuple([await self._view(track, slot) for track, slot in tuple(self._sampler.slots().items())])
+        views = [await self._view(track) for track in tuple(self._sampler.slots())]
+        # A track may have ended while another was encoded.
+        return tuple(view for view in views if view is not None and view.id in self._sampler.slots())
 
-    async def _view(self, track: str, slot: Slot) -> TrackView:
+    async def _view(self, track: str) -> TrackView | None:
+        slot = self._sampler.slots().get(track)
+        if slot is None:
+            return None
         frame = slot.frame
         if frame is None:
             return TrackView(track, slot.label, None)
@@ -64,16 +69,14 @@ class Views:
         # A picture that a tick has shown already costs nothing to show again.
         if self._shown.get(track) is not frame:
             self._shown[track] = frame
+            codec = self._codecs.setdefault(track, AdaCodec())
             try:
-                kind, tokens = await asyncio.to_thread(self._encode, frame)
+                packet = await in_thread(codec.encode, frame)
+                kind, tokens = packet.kind, packet.tokens
+                if kind is FrameKind.I and self._recent.maxlen:
+                    self._recent.append(await in_thread(frame.picture.rgb, _KEPT))
             except Exception as error:  # the codec must not end the session
                 self._failed(error)
                 kind = FrameKind.NONE
         age_ms = max(0.0, self._clock.now() - slot.arrived) * 1_000
         return TrackView(track, slot.label, frame, kind, tokens, age_ms)
-
-    def _encode(self, frame: Frame) -> tuple[FrameKind, int]:
-        packet = self._codecs.setdefault(frame.track, AdaCodec()).encode(frame)
-        if packet.kind is FrameKind.I and self._recent.maxlen:
-            self._recent.append(frame.picture.rgb(_KEPT))
-        return packet.kind, packet.tokens

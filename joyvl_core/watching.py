@@ -3,7 +3,8 @@
 A glance costs microseconds on the event loop. A look (the codec's change detector and the model's own
 perception) costs milliseconds, so looks are rationed: a still picture is looked at twice a second, a
 moving one eight times, and after stillness the first few frames at once, which is how something that
-appears is noticed within a frame or two.
+appears is noticed within a frame or two. A frame that got no look and that no other follows (a shared
+screen sends one when it changes) gets it after half a second.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from joyvl_core.clock import Clock
 from joyvl_core.codec import ChangeDetector
 from joyvl_core.media import Frame
 from joyvl_core.ports import FrameWatcher, Look
+from joyvl_core.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Watch:
         watcher: The model, where it looks at frames itself.
         wake: Called when a look found something that deserves a tick.
         failed: Called with the error when a look raises; looking goes on.
+        works: Called when a look did not raise.
     """
 
     def __init__(
@@ -67,16 +70,20 @@ class Watch:
         *,
         wake: Callable[[], None],
         failed: Callable[[Exception], None],
+        works: Callable[[], None] = lambda: None,
         rates: LookRates | None = None,
     ) -> None:
         self._clock = clock
         self._watcher = watcher
         self._wake = wake
         self._failed = failed
+        self._works = works
         self._rates = rates or LookRates()
         self._detectors: dict[str, ChangeDetector] = {}
         self._rations: dict[str, _Ration] = {}
         self._due: dict[str, Frame] = {}
+        self._passed_over: dict[str, Frame] = {}
+        self._lingering: dict[str, asyncio.TimerHandle] = {}
         self._there = asyncio.Event()
 
     def offer(self, frame: Frame) -> None:
@@ -89,38 +96,79 @@ class Watch:
         now = self._clock.now()
         if ration.allows(now, changed=detector.glance(frame.picture)):
             ration.spend(now)
-            self._due[frame.track] = frame
-            self._there.set()
+            self._look_at(frame)
+        else:
+            self._pass_over(frame)
 
     def forget(self, track: str) -> None:
         """Drops what is kept of a track that has ended."""
-        for kept in (self._detectors, self._rations, self._due):
+        for kept in (self._detectors, self._rations, self._due, self._passed_over):
             kept.pop(track, None)
+        if timer := self._lingering.pop(track, None):
+            timer.cancel()
 
     async def run(self) -> None:
         """Looks until cancelled."""
-        while True:
-            await self._there.wait()
-            self._there.clear()
-            while self._due:
-                track = next(iter(self._due))
-                frame = self._due[track]
-                try:
-                    look = await asyncio.to_thread(self._look, frame)
-                except Exception as error:  # a fault in looking must not end the session
-                    self._failed(error)
-                    look = Look()
-                # The frame that came meanwhile, if any, waits for its own ration.
-                self._due.pop(track, None)
-                if ration := self._rations.get(track):
-                    ration.busy = look.busy
-                if look.wake:
-                    self._wake()
+        try:
+            while True:
+                await self._there.wait()
+                self._there.clear()
+                while self._due:
+                    await self._take(next(iter(self._due)))
+        finally:
+            for timer in self._lingering.values():
+                timer.cancel()
+
+    async def _take(self, track: str) -> None:
+        frame = self._due[track]
+        try:
+            look = await in_thread(self._look, frame)
+        except Exception as error:  # a fault in looking must not end the session
+            self._failed(error)
+            look = Look()
+        else:
+            self._works()
+        newest = self._due.pop(track, None)
+        if newest is not None and newest is not frame:
+            self._pass_over(newest)
+        if ration := self._rations.get(track):
+            ration.busy = look.busy
+        if look.wake:
+            self._wake()
+
+    # --- which frames get a look ------------------------------------------------------------
+
+    def _look_at(self, frame: Frame) -> None:
+        self._passed_over.pop(frame.track, None)
+        self._due[frame.track] = frame
+        self._there.set()
+
+    def _pass_over(self, frame: Frame) -> None:
+        """Leaves a frame to the next one; if none follows, it gets its look after all."""
+        self._passed_over[frame.track] = frame
+        if frame.track not in self._lingering:
+            self._wait(frame)
+
+    def _wait(self, frame: Frame) -> None:
+        loop = asyncio.get_running_loop()
+        self._lingering[frame.track] = loop.call_later(1.0 / self._rates.still, self._lingered, frame)
+
+    def _lingered(self, frame: Frame) -> None:
+        del self._lingering[frame.track]
+        newest = self._passed_over.get(frame.track)
+        if newest is frame and frame.track not in self._due:
+            self._rations[frame.track].spend(self._clock.now())
+            self._look_at(frame)
+        elif newest is not None:
+            self._wait(newest)
 
     def _look(self, frame: Frame) -> Look:
         detector = self._detectors.get(frame.track)
         change = detector.look(frame) if detector else None
-        look = self._watcher.look(frame) if self._watcher else Look()
-        if change is None:
-            return look
-        return Look(wake=look.wake or change.spike, busy=look.busy or not change.still)
+        busy = change is not None and not change.still
+        if self._watcher is None:
+            return Look(wake=change is not None and change.spike, busy=busy)
+        # A model with eyes of its own knows better what deserves a tick. Woken by the bare change, it would still be
+        # in doubt, and then have to wait for the floor between ticks when it is sure a frame later.
+        look = self._watcher.look(frame)
+        return Look(wake=look.wake, busy=look.busy or busy)

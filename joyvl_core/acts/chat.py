@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from joyvl_core.clock import Clock
 from joyvl_core.ports import Act
+from joyvl_core.text import tidy
 
 Deliver = Callable[[int, str, str | None], None]
 """Reports a delivery: the tick, the sink's name, and None or why the act was dropped."""
@@ -53,14 +54,21 @@ class ChatSink:
         self._there.set()
 
     async def run(self) -> None:
-        """Posts until cancelled."""
-        while True:
-            while self._waiting:
-                await self._post_one(self._waiting.popleft())
-                await asyncio.sleep(self._policy.gap)
+        """Posts until cancelled; then everything unsaid is dropped as `closed`."""
+        try:
+            while True:
+                while self._waiting:
+                    await self._post_one(self._waiting[0])
+                    self._waiting.popleft()
+                    await asyncio.sleep(self._policy.gap)
+                self._idle.set()
+                self._there.clear()
+                await self._there.wait()
+        finally:
+            for act in self._waiting:
+                self._deliver(act.tick, self.name, "closed")
+            self._waiting.clear()
             self._idle.set()
-            self._there.clear()
-            await self._there.wait()
 
     async def drained(self) -> None:
         """Waits until nothing waits any more."""
@@ -71,7 +79,7 @@ class ChatSink:
             self._deliver(act.tick, self.name, "stale")
             return
         try:
-            await self._post(act.text[: self._policy.longest])
+            await self._post(tidy(act.text, self._policy.longest))
         except Exception as error:  # a transport's own error types end at this edge, as a dropped line
             self._deliver(act.tick, self.name, f"failed: {type(error).__name__}: {error}"[:200])
         else:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from joyvl_core.events import Gate
 
+_MINUTE = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
@@ -46,7 +48,7 @@ class Gates:
 
     def __init__(self, settings: GateSettings | None = None) -> None:
         self._settings = settings or GateSettings()
-        self._said: deque[tuple[float, str, str | None]] = deque(maxlen=256)
+        self._said: deque[tuple[float, str, str | None]] = deque()
         self.muted = False
         self._quiet_until = float("-inf")
 
@@ -68,6 +70,9 @@ class Gates:
 
     def _closed(self, act: Candidate) -> Gate | None:
         settings = self._settings
+        # What counts for neither filter is forgotten; the rate bounds what is left.
+        while self._said and act.t - self._said[0][0] >= max(_MINUTE, settings.duplicate_s):
+            self._said.popleft()
         if self.muted:
             return "mute"
         if act.reply:
@@ -81,7 +86,7 @@ class Gates:
             (text, instruction) == same and act.t - t < settings.duplicate_s for t, text, instruction in self._said
         ):
             return "duplicate"
-        if sum(act.t - t < 60.0 for t, _, _ in self._said) >= settings.per_minute:
+        if sum(act.t - t < _MINUTE for t, _, _ in self._said) >= settings.per_minute:
             return "rate"
         return None
 
