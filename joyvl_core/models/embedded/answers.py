@@ -36,6 +36,8 @@ _HAPPENED = (
 _ASKED = re.compile(r"\b(?:i|we) (?:asked|told)\b|问你|我说")
 _THAT = re.compile(r"\b(?:that|this|it)\b|那|这|刚才|刚刚")
 _THERE = re.compile(r"\b(?:there|here|parked|standing|sitting|waiting)\b|在那|在这|停|站|坐|待")
+_SINCE_LAST = re.compile(r"\bsince (?:the |an?|any|some|we|you|i)|\blast time\b|离上|距上|距离上|上一|上次|上个")
+_WAS = re.compile(r"\b(?:was|were|did)\b|待了|停了|站了|呆了|坐了")
 _EMPTY = re.compile(r"\b(?:empty|deserted|nobody|no one)\b|空|没人")
 
 _RECENT = 3600.0
@@ -89,6 +91,8 @@ class Answers:
                 return self._so_far(wish, situation)
             case Intent.PAST_WHEN:
                 return self._when(wish, situation)
+            case Intent.PAST_WHAT if wish.event is Intent.READ_TEXT:
+                return self._read(wish, situation)
             case Intent.PAST_WHAT:
                 return self._what(wish, situation)
             case Intent.TIME_ELAPSED:
@@ -121,6 +125,8 @@ class Answers:
         return chosen[-1] if chosen else None
 
     def _when(self, wish: Wish, situation: Situation) -> Answer:
+        if wish.event is Intent.LEAVE and wish.ordinal and wish.ordinal > 0:
+            return self._when_left(wish, situation)
         found = self._about(wish, situation)
         if not found:
             return Answer(phrases.line("never_seen", wish.language))
@@ -136,6 +142,26 @@ class Answers:
                 "last_of", wish.language, n=str(len(found))
             )
         return Answer(text, record.id)
+
+    def _when_left(self, wish: Wish, situation: Situation) -> Answer:
+        """When the second one to come left: not the second that left."""
+        came = self._find(wish, (EventKind.APPEAR,))
+        nth = (wish.ordinal or 1) - 1
+        if nth >= len(came):
+            return Answer(phrases.line("never_seen", wish.language))
+        thing = came[nth].event.thing
+        gone = [record for record in self._archive.find((EventKind.LEAVE,)) if record.event.thing == thing]
+        if gone:
+            return Answer(self._tell_when(wish, gone[-1], situation), gone[-1].id)
+        there = any(present.id == thing for present in situation.moment.present)
+        return Answer(phrases.line("still_there" if there else "never_seen", wish.language), came[nth].id)
+
+    def _read(self, wish: Wish, situation: Situation) -> Answer:
+        found = self._archive.find((EventKind.TEXT,))
+        back = -wish.ordinal if wish.ordinal and wish.ordinal < 0 else 1
+        if len(found) < back:
+            return Answer(phrases.line("nothing_read", wish.language))
+        return Answer(self._tell_when(wish, found[-back], situation), found[-back].id)
 
     def _about(self, wish: Wish, situation: Situation) -> list[Record]:
         """The events a question about a moment can mean, oldest first."""
@@ -158,7 +184,7 @@ class Answers:
         return phrases.line(
             f"when_{event.kind.value}",
             wish.language,
-            the=nouns.the_thing(wish, wish.colour or record.colour),
+            the=nouns.spoken_of(wish, wish.colour or record.colour),
             at=told_at(event.t, situation),
             ago=_ago(event.t, situation, wish.language),
             text=event.text,
@@ -171,21 +197,40 @@ class Answers:
             return Answer(phrases.line("since_asked", language, time=time))
         if wish.event in (Intent.LEAVE, Intent.SCENE_CHANGE, Intent.STATIC_CHANGE, Intent.READ_TEXT):
             return self._since_event(wish, situation)
+        if _SINCE_LAST.search(wish.text.lower()):
+            return self._since_event(wish, situation)
+        if _WAS.search(wish.text.lower()) and (stayed := self._stayed(wish, situation)):
+            return stayed
         if wish.category is not Category.ANYTHING or _THERE.search(wish.text.lower()):
             moment = situation.moment
             seen = moment.placed if wish.category is Category.OBJECT else moment.present
             there = _matching(wish, seen)
             if not there:
-                return Answer(phrases.line("not_there", language))
+                return self._stayed(wish, situation) or Answer(phrases.line("not_there", language))
             since = min(thing.since for thing in there)
             time = phrases.duration(now - since, language)
             return Answer(phrases.line("for_time", language, time=time, at=told_at(since, situation)))
         return Answer(phrases.line("watching", language, time=phrases.duration(now, language)))
 
+    def _stayed(self, wish: Wish, situation: Situation) -> Answer | None:
+        """How long the one that left last was there: of what was spoken of before, where that is meant."""
+        gone = self._archive.find((EventKind.LEAVE,), fits=_colour_filter(wish))
+        subject = self._archive.get(self._working.subject())
+        if subject is not None and wish.category is Category.ANYTHING and not wish.colour:
+            gone = [record for record in gone if record.event.thing == subject.event.thing] or gone
+        for left in reversed(gone):
+            came = [r for r in self._archive.find((EventKind.APPEAR,)) if r.event.thing == left.event.thing]
+            if came and left.event.thing is not None:
+                start, end = came[-1].event.t, left.event.t
+                at, until = told_at(start, situation), told_at(end, situation)
+                time = phrases.duration(end - start, wish.language)
+                return Answer(phrases.line("stayed", wish.language, time=time, at=at, until=until), left.id)
+        return None
+
     def _since_event(self, wish: Wish, situation: Situation) -> Answer:
-        if situation.moment.present and _EMPTY.search(wish.text.lower()):
+        if wish.event is Intent.LEAVE and situation.moment.present and _EMPTY.search(wish.text.lower()):
             return Answer(phrases.line("not_empty", wish.language))
-        kinds = _KINDS[wish.event or Intent.LEAVE]
+        kinds = _KINDS.get(wish.event or Intent.APPEAR, (EventKind.APPEAR,))
         found = self._find(wish, kinds)
         if not found:
             return Answer(phrases.line("never_seen", wish.language))
@@ -198,7 +243,10 @@ class Answers:
     def _what(self, wish: Wish, situation: Situation) -> Answer:
         now, language = situation.moment.now, wish.language
         since = now - wish.within if wish.within else float("-inf")
-        window = phrases.line("window", language, time=phrases.duration(wish.within, language)) if wish.within else ""
+        time = phrases.duration(wish.within or 0.0, language)
+        # "In the last minute", but "in the last 1 minute 5 seconds".
+        time = time.removeprefix("1 ") if time.count(" ") == 1 else time
+        window = phrases.line("window", language, time=time) if wish.within else ""
         window = f" {window[:1].lower()}{window[1:]}" if window and language != "zh" else window
         found = self._archive.find(_HAPPENED, since=since, fits=_colour_filter(wish))
         parts = self._summary(found, wish, situation)
@@ -227,7 +275,8 @@ class Answers:
     def _present(self, wish: Wish, situation: Situation) -> Answer:
         number = len(_matching(wish, situation.moment.present))
         if number == 0:
-            return Answer(phrases.line("see_none", wish.language))
+            key = "see_nobody" if nouns.is_somebody(wish) else "see_none"
+            return Answer(phrases.line(key, wish.language))
         return Answer(phrases.line("see", wish.language, n=nouns.several(wish, number)))
 
 

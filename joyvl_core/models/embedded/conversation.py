@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,11 @@ from joyvl_core.media import Frame
 from joyvl_core.memory.working import Turn, WorkingMemory
 from joyvl_core.models.embedded import set_phrases
 from joyvl_core.models.embedded.answers import Answers, Situation, told_at
+from joyvl_core.models.embedded.english import with_article
 from joyvl_core.models.embedded.policy import Priority, Utterance, nouns, phrases
 from joyvl_core.models.embedded.wishes import STANDING, Category, Intent, Reading, Running, Sureness, Wish
 from joyvl_core.observation import Edit, Instruction, Notice, Request
+from joyvl_core.threads import in_thread
 
 _ANSWER_HOLDS = 120.0
 """Seconds for which a question asked back waits for its yes or no."""
@@ -159,14 +160,11 @@ class Conversation:
             await self._take(await self._read(remark.text, situation), remark, situation, out)
 
     async def _read(self, text: str, situation: Situation) -> Reading:
-        reading = await asyncio.to_thread(
+        reading = await in_thread(
             self._understanding.read, text, running=situation.running, language=situation.language
         )
         wish = reading.wish
-        if wish.intent is Intent.GREET:
-            # Of two wishes in a line one is read; that of a greeting may be to greet and to say goodbye.
-            wish = replace(wish, text=text)
-        elif wish.intent is Intent.COUNT_STANDING and wish.category is Category.OBJECT:
+        if wish.intent is Intent.COUNT_STANDING and wish.category is Category.OBJECT:
             # What stood there from the start and never moved is not seen: somebody else must count it.
             wish = replace(wish, intent=Intent.UNJUDGEABLE)
         return replace(reading, wish=wish)
@@ -212,7 +210,7 @@ class Conversation:
             case Intent.READ_TEXT:
                 await self._read_text(wish, remark, situation, out)
             case _:
-                answer = await asyncio.to_thread(self._answers.answer, wish, situation)
+                answer = await in_thread(self._answers.answer, wish, situation)
                 self._reply(out, remark, answer.text, situation, about=answer.about, why=reading.understood)
                 self._disclose(wish, remark.instruction, out)
 
@@ -260,7 +258,7 @@ class Conversation:
 
     async def _read_text(self, wish: Wish, remark: Remark, situation: Situation, out: Outcome) -> None:
         eye = self._eye
-        read = [await asyncio.to_thread(eye.read, frame) for frame in situation.frames] if eye is not None else []
+        read = [await in_thread(eye.read, frame) for frame in situation.frames] if eye is not None else []
         texts = [" ".join(text.split()) for text in read]
         words = " ".join(text for text in texts if text) or phrases.line("no_text", wish.language)
         self._reply(out, remark, words, situation, why="read from the picture")
@@ -308,7 +306,7 @@ class Conversation:
         if verified or not noun or (wish.category, still) in self._disclosed:
             return
         self._disclosed.add((wish.category, still))
-        named = noun if wish.language == "zh" else nouns.with_article(noun)
+        named = noun if wish.language == "zh" else with_article(noun)
         reason = phrases.line("no_class_still" if still else "no_class", wish.language, a=named)
         out.notices.append(Notice("class_not_verified", reason, instruction=instruction))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from joyvl_core.models.embedded import cues
 from joyvl_core.models.embedded.percepts import Box, Percept, PerceptKind
 from joyvl_core.models.embedded.policy import nouns, phrases
 from joyvl_core.models.embedded.policy.proposing import Moment, Priority, Served, Utterance, WishPolicy
@@ -17,14 +18,6 @@ _MOTION_HOLDS = 5.0
 _MOVES = 0.01
 """Widths of the picture a second from which a thing present counts as moving."""
 
-_TAKEN = re.compile(
-    r"\b(?:tak(?:e|es|en|ing)|missing|gone|stolen|steals?|remov\w+|disappears?|picks? up|vanish\w*)\b"
-    r"|拿走|取走|少了|不见|偷|丢|消失"
-)
-_PUT = re.compile(
-    r"\b(?:puts?|plac(?:e|es|ed)|left|leaves?|laid|delivered|dropped|appears?|added)\b"
-    r"|放|遗留|留下|送到|多了|搁"
-)
 _SCENE_NOUN = re.compile(r"\b(?:slide|scene|page|shot|view)(?=s?\b)|幻灯片|场景|页面|镜头")
 
 
@@ -78,8 +71,7 @@ class StaticChange(WishPolicy):
     def __init__(self, served: Served) -> None:
         super().__init__(served)
         text = served.wish.text.lower()
-        taken, put = _TAKEN.search(text), _PUT.search(text)
-        only = PerceptKind.TAKEN if taken and not put else PerceptKind.PUT if put and not taken else None
+        only = PerceptKind.TAKEN if cues.only_taken(text) else PerceptKind.PUT if cues.only_put(text) else None
         self.kinds = frozenset({only} if only else {PerceptKind.PUT, PerceptKind.TAKEN})
 
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> list[Utterance]:

@@ -24,6 +24,9 @@ _ZH = {
 }
 _SAME = {"gray": "grey", "silver": "grey", "violet": "purple", "gold": "yellow", "teal": "cyan"}
 
+_NEAR = {"blue": ("cyan",), "cyan": ("blue",), "brown": ("beige",), "beige": ("brown",)}
+"""What passes for the same: a sky-blue car is seen as cyan in one light and as blue in the next."""
+
 _KIN = {
     "red": ("orange", "brown", "pink"),
     "orange": ("red", "yellow", "brown"),
@@ -53,17 +56,14 @@ def _parts(colour: str) -> tuple[str, str]:
     return shade, _SAME.get(base, base)
 
 
-def is_vivid(colour: str) -> bool:
-    """Whether it is a colour proper, and not a shade of grey, which half of a thing of any colour may show."""
-    return _parts(colour)[1] not in ("white", "grey", "black", "beige", "")
-
-
 def fits(asked: str, seen: str) -> bool:
     """Whether a thing of the colour `seen` is what a person means by `asked` ("" asks for no colour)."""
     if not asked:
         return True
     asked_shade, asked_base = _parts(asked)
     seen_shade, seen_base = _parts(seen)
+    if seen_base in _NEAR.get(asked_base, ()):
+        return True
     return asked_base == seen_base and (not asked_shade or not seen_shade or asked_shade == seen_shade)
 
 

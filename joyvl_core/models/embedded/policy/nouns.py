@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from joyvl_core.models.embedded.chinese import measure
+from joyvl_core.models.embedded.english import as_said, plural, singular, with_article
 from joyvl_core.models.embedded.policy import colours
 from joyvl_core.models.embedded.wishes import Category, Wish
 
@@ -18,17 +20,9 @@ _SOMEBODY = re.compile(
     r"(?:some|any|every|no)(?:body|one)|who(?:ever)?|he|she|they|him|them|me|i|you|we|us|persons?|people"
 )
 _IT = re.compile(r"(?:some|any|every|no)?things?|it|objects?|movement|motion")
-_PLURALS = {
-    "people": "person",
-    "persons": "person",
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "mice": "mouse",
-}
-_SINGULARS = {one: many for many, one in _PLURALS.items() if many != "persons"}
-_ONE_ONLY = frozenset({"bus", "gas", "glass", "lens", "cross", "boss"})
 _FALLBACK = {Category.PERSON: "person", Category.VEHICLE: "vehicle", Category.ANIMAL: "animal"}
+
+_PLAIN = frozenset(("vehicle", "car", "traffic", "车", "汽车", "车辆", "车子", "小车"))
 
 _ZH_SOMEBODY = re.compile(r"(?:有|某|大|所有|每个|任何|行|路)?人们?|谁|大家|[他她我你]们?")
 _ZH_IT = re.compile(r"有?东西|什么|任何东西|物[体品]|它|动静|一切")
@@ -38,7 +32,6 @@ _ZH_LEADING = re.compile(
 )
 _ZH_TRAILING = re.compile(r"(?:们|的数量|数量|数目)$")
 _ZH_FALLBACK = {Category.VEHICLE: "车", Category.ANIMAL: "动物"}
-_ZH_MEASURE = {Category.VEHICLE: "辆", Category.ANIMAL: "只"}
 _ZH_COLOUR = re.compile(r"[浅深亮淡]?(?:粉红|[红橙黄绿青蓝紫粉棕米白黑灰银金])色?的?")
 
 
@@ -66,11 +59,6 @@ def a_thing(wish: Wish, colour: str = "") -> str:
     return with_article(f"{colour} {head}".strip())
 
 
-def with_article(words: str) -> str:
-    """English words with their indefinite article: "a car", "an animal"."""
-    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
-
-
 def the_thing(wish: Wish, colour: str = "") -> str:
     """The thing known already: "the white vehicle", "somebody"; "那辆白色的车", "有人"."""
     if wish.language == "zh":
@@ -84,13 +72,40 @@ def the_thing(wish: Wish, colour: str = "") -> str:
     return f"the {colour} {head}".replace("  ", " ")
 
 
+def is_plain(wish: Wish) -> bool:
+    """Whether the wish's noun claims no more than the eye can tell: whatever moves like it is called that."""
+    head = noun(wish)
+    return not head or is_somebody(wish) or head in _PLAIN
+
+
+def perhaps(wish: Wish) -> str:
+    """The thing by the person's own name for it, the article too: "your dog", "the postman", "a red balloon"."""
+    if wish.language == "zh":
+        head = _zh_head(wish)
+        if re.search(rf"我的?{head}", wish.text):
+            return f"你{head}"
+        return head if wish.category is Category.PERSON else _zh_a(wish, wish.colour)
+    colour = wish.colour if wish.colour and wish.colour.split()[-1] in wish.object else ""
+    return as_said(f"{colour} {_head(wish)}".strip(), wish.text.lower())
+
+
+def spoken_of(wish: Wish, colour: str = "") -> str:
+    """The thing known already, in a sentence that claims no more than was seen: "something, maybe your dog,"."""
+    if is_plain(wish):
+        return the_thing(wish, colour)
+    if wish.language == "zh":
+        return f"好像{the_thing(wish, wish.colour)}"
+    somebody = "somebody" if wish.category is Category.PERSON else "something"
+    return f"{somebody}, maybe {perhaps(wish)},"
+
+
 def several(wish: Wish, n: int) -> str:
     """So many of them: "3 cars", "1 person", "3辆车", "3个人"."""
     if wish.language == "zh":
         head = _zh_head(wish)
-        return f"{n}{_measure(wish, head)}{head or '东西'}"
+        return f"{n}{measure(head, wish.category)}{head or '东西'}"
     head = _head(wish) or "thing"
-    return f"{n} {head if n == 1 else _plural(head)}"
+    return f"{n} {head if n == 1 else plural(head)}"
 
 
 def _head(wish: Wish) -> str:
@@ -103,32 +118,8 @@ def _head(wish: Wish) -> str:
         return "" if _IT.fullmatch(words) else _FALLBACK.get(wish.category, "")
     if _SOMEBODY.fullmatch(kept[0]):
         return "person"
-    return " ".join([*kept[:-1], _singular(kept[-1])])
-
-
-def _singular(word: str) -> str:
-    if word in _PLURALS:
-        return _PLURALS[word]
-    if word in _ONE_ONLY or word.endswith("ss") or not word.endswith("s") or len(word) < 4:
-        return word
-    if word.endswith("ies"):
-        return f"{word[:-3]}y"
-    if word.endswith(("ches", "shes", "xes", "sses")) or word == "buses":
-        return word[:-2]
-    return word[:-1]
-
-
-def _plural(words: str) -> str:
-    *before, word = words.split()
-    if word in _SINGULARS:
-        word = _SINGULARS[word]
-    elif word.endswith("y") and word[-2:-1] not in "aeiou":
-        word = f"{word[:-1]}ies"
-    elif word.endswith(("s", "x", "ch", "sh")):
-        word = f"{word}es"
-    else:
-        word = f"{word}s"
-    return " ".join([*before, word])
+    ends = {i for i, word in enumerate(kept, start=1) if i == len(kept) or kept[i] in ("and", "or")}
+    return " ".join(singular(word) if i in ends else word for i, word in enumerate(kept, start=1))
 
 
 def _zh_head(wish: Wish) -> str:
@@ -149,12 +140,4 @@ def _zh_a(wish: Wish, colour: str) -> str:
     if head == "人":
         return "有人"
     tint = colours.in_chinese(colour)
-    return f"一{_measure(wish, head)}{f'{tint}的' if tint else ''}{head or '东西'}"
-
-
-def _measure(wish: Wish, head: str) -> str:
-    if head == "人":
-        return "个"
-    if head.endswith("车"):
-        return "辆"
-    return _ZH_MEASURE.get(wish.category, "个")
+    return f"一{measure(head, wish.category)}{f'{tint}的' if tint else ''}{head or '东西'}"

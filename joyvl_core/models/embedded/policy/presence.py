@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from joyvl_core.models.embedded import cues
 from joyvl_core.models.embedded.percepts import Percept, PerceptKind, Thing
 from joyvl_core.models.embedded.policy import colours, nouns, phrases
 from joyvl_core.models.embedded.policy.arrivals import Arrivals
 from joyvl_core.models.embedded.policy.proposing import Moment, Priority, Served, Utterance, WishPolicy
+from joyvl_core.models.embedded.wishes import Category, Wish
 
 _AGAIN = 5.0
 """Seconds in which a second newcomer is called another one."""
@@ -17,14 +19,6 @@ _GREETING_HOLDS = 3.0
 _EMPTY_HOLDS = 1.0
 """Seconds that nothing must be there before everyone is gone."""
 
-_MARGIN = 0.02
-"""Share of the picture within which a thing counts as cut off by its border."""
-
-_EVERYONE = re.compile(
-    r"\b(?:every(?:one|body|thing)|all of them|no ?body|no one|empty|deserted|vacant|left alone)\b"
-    r"|空了|空无|都走|走光|没人|所有人|全走"
-)
-_GOODBYE = re.compile(r"\b(?:good ?bye|bye|farewell|see you)\b|再见|拜拜|告别|道别|送别")
 _MORNING = re.compile(r"\bgood (morning|afternoon|evening|night|day)\b", re.IGNORECASE)
 _ZH_GREETING = re.compile(r"(?:早上好|上午好|下午好|晚上好|早安|欢迎光临|欢迎)")
 
@@ -54,18 +48,21 @@ class Appear(WishPolicy):
     def _tell(self, thing: Thing, now: float) -> Utterance:
         again = "_again" if now - self._told < _AGAIN else ""
         self._told = now
-        somebody = "_somebody" if nouns.is_somebody(self.wish) else ""
-        words = self.wish.quote or phrases.line(
-            f"appear{somebody}{again}", self.wish.language, a=nouns.a_thing(self.wish, _colour_at_entry(thing))
-        )
+        words = self.wish.quote or _line("appear", self.wish, again)
         return self.utter(words, Priority.ALERT, now, f"appeared at {phrases.clock(thing.since)}")
 
 
-def _colour_at_entry(thing: Thing) -> str:
-    """The colour of a newcomer, as far as it can be told while it may be only half in the picture."""
-    box = thing.box
-    inside = min(box.x, box.y, 1.0 - box.x - box.width, 1.0 - box.y - box.height) > _MARGIN
-    return thing.colour if inside or colours.is_vivid(thing.colour) else ""
+def _line(event: str, wish: Wish, again: str = "") -> str:
+    """Who came or left, named no more surely than seen; a colour only where the wish names one."""
+    maybe = "" if nouns.is_plain(wish) else "_maybe"
+    somebody = "_somebody" if nouns.is_somebody(wish) or (maybe and wish.category is Category.PERSON) else ""
+    return phrases.line(
+        f"{event}{maybe}{somebody}{again}",
+        wish.language,
+        a=nouns.perhaps(wish) if maybe else nouns.a_thing(wish, wish.colour),
+        the=nouns.the_thing(wish, wish.colour),
+        noun=f"{wish.colour} {nouns.noun(wish) or 'thing'}".strip(),
+    )
 
 
 class Leave(WishPolicy):
@@ -87,8 +84,7 @@ class Leave(WishPolicy):
         return [self._tell(thing, moment.now) for thing in gone]
 
     def _tell(self, thing: Thing, now: float) -> Utterance:
-        key = "leave_somebody" if nouns.is_somebody(self.wish) else "leave"
-        words = self.wish.quote or phrases.line(key, self.wish.language, the=nouns.the_thing(self.wish, thing.colour))
+        words = self.wish.quote or _line("leave", self.wish)
         return self.utter(words, Priority.ALERT, now, f"left at {phrases.clock(thing.last)}")
 
 
@@ -125,7 +121,7 @@ class Emptied(WishPolicy):
 def leave_policy(served: Served) -> Leave | Emptied:
     """The policy for a wish about leaving: each one's, or the last one's."""
     asked = f"{served.wish.object} {served.wish.text}".lower()
-    return Emptied(served) if _EVERYONE.search(asked) else Leave(served)
+    return Emptied(served) if cues.everyone(asked) else Leave(served)
 
 
 class Greet(WishPolicy):
@@ -133,7 +129,7 @@ class Greet(WishPolicy):
 
     def __init__(self, served: Served) -> None:
         super().__init__(served)
-        self._goodbyes = _GOODBYE.search(served.wish.text.lower()) is not None
+        self._goodbyes = cues.goodbye(served.wish.text.lower())
         self.kinds = frozenset({PerceptKind.APPEAR} | ({PerceptKind.LEAVE} if self._goodbyes else set()))
         self._arrivals = Arrivals(served.wish, served.start)
         self._greeted = float("-inf")
@@ -156,7 +152,7 @@ class Greet(WishPolicy):
         return self._arrivals.wake_at()
 
     def _greeting(self) -> str:
-        if self.wish.quote and not _GOODBYE.search(self.wish.quote.lower()):
+        if self.wish.quote and not cues.goodbye(self.wish.quote.lower()):
             return self.wish.quote
         if self.wish.language == "zh":
             named = _ZH_GREETING.search(self.wish.text)

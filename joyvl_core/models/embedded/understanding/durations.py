@@ -43,10 +43,11 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety hundred thousand"
 _WORD = "(?:" + "|".join(sorted((_SMALL + " " + _TENS).split(), key=len, reverse=True)) + ")"
 _SPELLED = rf"(?:an? (?=hundred|thousand))?{_WORD}(?:(?:[\s-]+and)?[\s-]+{_WORD})*"
 _EN_NUMBER = rf"(?:\d+(?:[.,]\d+)?|{_SPELLED}|a couple(?: of)?|a few|an?(?: single)?|half an?|half)"
+_EN_LETTER = r"(?:(?<=\d)|(?<=\d ))[smh](?![a-z'])"
 _EN_ONE = (
     rf"(?:(?P<half>(?:a )?half(?: an?| of an?)?[\s-]*{_EN_UNIT})"
     rf"|(?P<quarters>(?:an? |one |three )?quarters?(?: of)?(?: an?)?[\s-]*hour)"
-    rf"|(?P<n>{_EN_NUMBER})(?P<nhalf> and a half)?[\s-]*(?P<unit>{_EN_UNIT}|[smh](?![a-z']))(?P<uhalf> and a half)?)"
+    rf"|(?P<n>{_EN_NUMBER})(?P<nhalf> and a half)?[\s-]*(?P<unit>{_EN_UNIT}|{_EN_LETTER})(?P<uhalf> and a half)?)"
 )
 _EN_DURATION = re.compile(
     rf"(?<![\w.])({_EN_ONE.replace('?P<', '?P<a_')}(?:,? (?:and )?{_EN_ONE.replace('?P<', '?P<b_')})?)\b"

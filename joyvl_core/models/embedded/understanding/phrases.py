@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from joyvl_core.models.embedded.understanding.lexicon import singular
+from joyvl_core.models.embedded import cues
+from joyvl_core.models.embedded.chinese import measure
+from joyvl_core.models.embedded.english import as_said, plural, singular
 from joyvl_core.models.embedded.wishes import Intent, Wish
 
-_PLURAL = frozenset(("people", "children", "men", "women", "traffic", "mice", "fish", "sheep", "deer", "anything"))
-_PEOPLE = frozenset(("someone", "somebody", "anyone", "anybody", "everyone", "everybody"))
-_IRREGULAR = {"person": "people", "man": "men", "woman": "women", "child": "children"}
+_PEOPLE = frozenset(
+    ("someone", "somebody", "anyone", "anybody", "everyone", "everybody", "whoever", "us", "we", "them", "they")
+)
+_SEVERAL = re.compile(r" (?:and|or) |[和跟与]")
+_ANYBODY = re.compile(r"^(?:is|are) (?:any|some|there)|^any(?:one|body)|有.{0,4}(?:吗|么|没有|没)[?？]?$")
 _ORDINALS = {1: "first", 2: "second", 3: "third", -1: "last"}
 
 
@@ -65,10 +70,26 @@ def understood(wish: Wish) -> str:
     lines = _lines()[wish.language]
     asked_once = "-asked" if not wish.standing else ""
     bare = "-bare" if not wish.object else ""
-    within = "-within" if wish.within else ""
-    names = (f"{wish.intent}{end}" for end in (asked_once + bare, asked_once, bare, within))
+    names = (f"{wish.intent}{end}" for end in (*_variants(wish), asked_once + bare, asked_once, bare))
     line = next((lines[name] for name in names if name in lines), lines[str(wish.intent)])
     return str(line).format(**(_chinese(wish) if wish.language == "zh" else _english(wish)))
+
+
+def _variants(wish: Wish) -> list[str]:
+    """Endings of the lines that say more than the plain one, the fittest first."""
+    text = wish.text.lower()
+    found = {
+        "-within": bool(wish.within),
+        "-text": wish.event is Intent.READ_TEXT,
+        "-anybody": _ANYBODY.search(text) is not None,
+        "-goodbye": wish.intent is Intent.GREET and cues.goodbye(text) and not cues.goodbye(wish.quote.lower()),
+        "-taken": cues.only_taken(text),
+        "-put": cues.only_put(text),
+        "-together": bool(_SEVERAL.search(wish.object)),
+        "-one": wish.ordinal is not None and wish.event is not None,
+        "-total": cues.at_the_end(text),
+    }
+    return [ending for ending, applies in found.items() if applies]
 
 
 def span(seconds: float, language: str) -> str:
@@ -89,8 +110,11 @@ def _english(wish: Wish) -> dict[str, str]:
         "topic": f": {wish.topic}" if wish.topic and saying == "remind you" else "",
         "every": span(wish.every or 0.0, "en").removeprefix("1 "),
         "within": span(wish.within or 0.0, "en"),
+        "lately": span(wish.within or 0.0, "en").removeprefix("1 "),
         "event": _event(wish),
-        "some": _some(wish),
+        "some": (some := _some(wish)),
+        "s": "" if some in ("you", "they") else "s",
+        "is": "are" if some in ("you", "they") else "is",
         "many": _many(wish.object),
         "the": _the(wish),
     }
@@ -98,36 +122,35 @@ def _english(wish: Wish) -> dict[str, str]:
 
 def _some(wish: Wish) -> str:
     thing = wish.object
+    pronouns = _lines()["en"]["pronouns"]
     if wish.first:
-        return f"the first {thing or 'thing'}"
+        return f"the first {_one(thing) if thing and thing not in pronouns else 'one'}"
     if wish.intent is Intent.LEAVE and thing in ("everyone", "everybody"):
         return "everybody"
-    pronouns = _lines()["en"]["pronouns"]
     if not thing or thing in pronouns:
         return str(pronouns.get(thing, "something"))
-    if thing in _PLURAL:
-        return "somebody" if thing == "people" else thing
-    head, _, last = thing.rpartition(" ")
-    thing = f"{head} {singular(last)}".strip()
-    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+    return "somebody" if thing in ("people", "person") else as_said(_one(thing), wish.text.lower())
+
+
+def _one(thing: str) -> str:
+    """The thing in the singular: "red cars or buses" is "red car or bus"."""
+    words = thing.split()
+    last = {i for i, word in enumerate(words) if i + 1 == len(words) or words[i + 1] in ("and", "or")}
+    return " ".join("or" if word == "and" else singular(word) if i in last else word for i, word in enumerate(words))
 
 
 def _many(thing: str) -> str:
-    head, _, last = thing.rpartition(" ")
-    if last in _PEOPLE:
-        return "people"
-    if last.endswith("s") or last in _PLURAL or not last:
-        return thing
-    plural = _IRREGULAR.get(last, f"{last}es" if last.endswith(("x", "ch", "sh")) else f"{last}s")
-    return f"{head} {plural}".strip()
+    return "people" if thing in _PEOPLE else plural(thing) if thing else ""
 
 
 def _the(wish: Wish) -> str:
     pronouns = _lines()["en"]["pronouns"]
-    if not wish.object or wish.object in pronouns:
-        return str(pronouns.get(wish.object, "it"))
     which = _ORDINALS.get(wish.ordinal, f"number {wish.ordinal}") if wish.ordinal else ""
-    return " ".join(("the", which, wish.object)).replace("  ", " ")
+    if which:
+        return f"the {which} {wish.object if wish.object not in pronouns else ''}".strip() + " one" * (
+            not wish.object or wish.object in pronouns
+        )
+    return str(pronouns.get(wish.object, "it")) if not wish.object or wish.object in pronouns else f"the {wish.object}"
 
 
 def _event(wish: Wish) -> str:
@@ -136,7 +159,8 @@ def _event(wish: Wish) -> str:
 
 def _chinese(wish: Wish) -> dict[str, str]:
     thing = wish.object
-    which = "" if not wish.ordinal else "最后一个" if wish.ordinal < 0 else f"第{wish.ordinal}个"
+    counter = measure(thing, wish.category)
+    which = "" if not wish.ordinal else f"最后一{counter}" if wish.ordinal < 0 else f"第{wish.ordinal}{counter}"
     saying = "报一次时间" if wish.say_time else f"说“{wish.quote}”" if wish.quote else "提醒你"
     return {
         "say": f"说“{wish.quote}”" if wish.quote else "告诉你",
@@ -146,7 +170,16 @@ def _chinese(wish: Wish) -> dict[str, str]:
         "every": span(wish.every or 0.0, "zh"),
         "within": span(wish.within or 0.0, "zh"),
         "event": _event(wish),
-        "some": ("第一个" if wish.first else "") + (thing or "东西"),
+        "some": _some_chinese(wish),
         "many": thing,
-        "the": which + (thing or "那"),
+        "the": which + (thing or ("" if which else "那")),
     }
+
+
+def _some_chinese(wish: Wish) -> str:
+    thing = wish.object
+    if wish.first:
+        return f"第一{measure(thing, wish.category)}{thing or '东西'}"
+    if thing and re.search(rf"我的?{re.escape(thing)}", wish.text):
+        return f"你的{thing}"
+    return "有人" if thing in ("人", "谁", "人影") else thing or "东西"

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from joyvl_core.errors import UnavailableError
+from joyvl_core.models.embedded import cues
 from joyvl_core.models.embedded.understanding import phrases
 from joyvl_core.models.embedded.understanding.classifier import Guess, normal, shipped
 from joyvl_core.models.embedded.understanding.dialogue import meant, merged
@@ -17,6 +18,7 @@ from joyvl_core.models.embedded.understanding.durations import durations
 from joyvl_core.models.embedded.understanding.embedder import SentenceEmbedder
 from joyvl_core.models.embedded.understanding.grammar import certain, core
 from joyvl_core.models.embedded.understanding.slots import fill
+from joyvl_core.models.embedded.understanding.spelling import corrected
 from joyvl_core.models.embedded.understanding.wording import clean, language_of, unquoted
 from joyvl_core.models.embedded.understanding.wordlists import pattern
 from joyvl_core.models.embedded.wishes import Intent, Reading, Running, Sureness, Wish
@@ -32,6 +34,12 @@ _OVERRULES = 0.40
 """From this lead on a guess counts more than a rule that says otherwise."""
 _FIRM = (Intent.TIME_EVERY, Intent.TIME_IN, Intent.CANCEL, Intent.CHANGE)
 """What times and words of ending say is rarely meant otherwise; meaning alone is weak there."""
+_SAYS_MORE = {
+    Intent.GREET: (Intent.GREET, Intent.LEAVE),
+    Intent.COUNT_PASSING: (Intent.COUNT_SO_FAR, Intent.COUNT_PASSING),
+    Intent.COUNT_STANDING: (Intent.COUNT_SO_FAR, Intent.COUNT_STANDING),
+}
+"""What a second half may say more about the same wish: "greet people and say goodbye when they leave"."""
 _JOINTS_EN = pattern("reading", "joints_en")
 _JOINTS_ZH = pattern("reading", "joints_zh")
 
@@ -72,6 +80,8 @@ class Understanding:
         spoken = language_of(cleaned, language)
         if not spoken:
             return _unclear(Wish(Intent.OTHER, language, cleaned, standing=False))
+        if spoken == "en":
+            cleaned = corrected(cleaned)
         first, second = self._halves(cleaned, spoken)
         reading = self._read_one(first, spoken, running)
         if second and reading.sureness is not Sureness.UNCLEAR:
@@ -85,6 +95,10 @@ class Understanding:
         for joint in (_JOINTS_ZH if language == "zh" else _JOINTS_EN).finditer(text):
             first, second = text[: joint.start()].strip(" ,，"), text[joint.end() :].strip()
             kinds = _certain(first, language), _certain(second, language)
+            if kinds[0] in _SAYS_MORE and (
+                kinds[1] in _SAYS_MORE[kinds[0]] or cues.goodbye(second.lower()) or cues.at_the_end(second.lower())
+            ):
+                return text, ""
             if None not in kinds and kinds[0] is not kinds[1]:
                 return first, second
         return text, ""

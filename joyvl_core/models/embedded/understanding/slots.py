@@ -1,14 +1,16 @@
-"""What a wish is about: the thing, its colour, words to say, topics, ordinals and times."""
+"""What a wish says beside its intent: thing, colour, words to say, topics, ordinals and times."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
+from joyvl_core.models.embedded import cues
 from joyvl_core.models.embedded.understanding.durations import Duration, Role
-from joyvl_core.models.embedded.understanding.lexicon import category_of, chinese_colour, chinese_noun, colour_of
+from joyvl_core.models.embedded.understanding.lexicon import colour_of
+from joyvl_core.models.embedded.understanding.things import chinese_thing, english_thing, sort_of
 from joyvl_core.models.embedded.understanding.wording import quotes, unquoted
-from joyvl_core.models.embedded.understanding.wordlists import lists, numbers, pattern, patterns, words
+from joyvl_core.models.embedded.understanding.wordlists import numbers, pattern, patterns
 from joyvl_core.models.embedded.wishes import STANDING, Category, Intent, Wish
 
 _ABOUT_THINGS = frozenset(
@@ -18,16 +20,6 @@ _ABOUT_THINGS = frozenset(
         Intent.CHANGE, Intent.UNJUDGEABLE,
     }
 )  # fmt: skip
-
-_DETERMINERS = words("slots", "determiners")
-_STOPS = words("slots", "stops")
-_WORD = re.compile(r"[a-z0-9][a-z0-9'-]*|[,.;!?]")
-_EN_LEADS = tuple(re.compile(lead) for lead in lists("slots", "en_leads"))
-_PLACES = words("slots", "places")
-_ZH_LEADS = pattern("slots", "zh_leads")
-_ZH_PLACES = re.compile(
-    r"(?:在)?(?:门口|桌(?:子)?上|屋里|房间里|院子里|窗(?:户|台)上|沙发上|床上|画面里|屏幕上|架子上|门外|窗外|街上|路上)"
-)
 
 _ORDINALS_EN = numbers("slots", "ordinals_en")
 _ORDINAL_EN = pattern("slots", "ordinal_en")
@@ -52,7 +44,7 @@ _TIME_ZH = re.compile(r"(?:报|说|告诉我|播报|念).{0,4}(?:时间|几点|�
 _EVENTS_EN = tuple((Intent(intent), words) for intent, words in patterns("slots", "events_en").items())
 _EVENTS_ZH = tuple((Intent(intent), words) for intent, words in patterns("slots", "events_zh").items())
 _TAKEN_BACK = re.compile(
-    r"\b(?:instead of|rather than|in place of|not|and not) (?:counting |the )?[\w-]+(?: … )?,?(?: but)?|"
+    r"\b(?:instead of|rather than|in place of|not|and not) (?:counting |the )?[\w-]+(?: ones?\b)?(?: … )?,?(?: but)?|"
     r"(?:不是|别数?|不要|不数|而不是|别说|不用)[^,，是改]{1,8}(?=[,，]|而?是|改|$)"
 )
 _ONE_OFF_EN = pattern("slots", "one_off_en")
@@ -63,6 +55,8 @@ _GOES_ON_ZH = re.compile(
 )
 
 
+_MOTION = re.compile(r"\b(?:movement|motion|activity|action)s?$|动静|活动|东西|风吹草动")
+_PEOPLE_OR_ANY = (Category.PERSON, Category.ANYTHING)
 _SOMEBODY = re.compile(r"\b(?:somebody|someone|anybody|anyone)\b|有人|谁")
 
 
@@ -78,12 +72,18 @@ def fill(intent: Intent, text: str, language: str, found: list[Duration]) -> Wis
     lower = text.lower()
     bare = unquoted(lower)
     chinese = language == "zh"
+    if intent is Intent.READ_TEXT and cues.past_text(bare) and not _stands(intent, bare, chinese):
+        intent = Intent.PAST_WHAT  # what was written there before is remembered, not read
     thing = ""
     if intent in _ABOUT_THINGS:
         meant = _corrected(bare) if intent is Intent.CHANGE else bare
         if intent is Intent.STATIC_CHANGE:
             meant = _SOMEBODY.sub(" ", meant)  # what is put or taken counts, not who does it
-        thing = (_chinese_thing if chinese else _english_thing)(meant)
+        thing = (chinese_thing if chinese else english_thing)(meant)
+        if intent is Intent.MOTION_ALERT and _MOTION.search(thing):
+            thing = ""  # motion itself is no thing that moves
+        elif intent is Intent.LEAVE and cues.everyone(bare) and sort_of(thing, language) in _PEOPLE_OR_ANY:
+            thing = "所有人" if chinese else "everybody"
     wish = Wish(
         intent,
         language,
@@ -91,15 +91,25 @@ def fill(intent: Intent, text: str, language: str, found: list[Duration]) -> Wis
         object=thing,
         category=sort_of(thing, language),
         colour=colour_of(thing or bare, language),
-        quote=next(iter(quotes(text)[-1:]), ""),
+        quote=_quote(intent, text),
         ordinal=(_chinese_ordinal if chinese else _english_ordinal)(bare),
         standing=intent in STANDING and _stands(intent, bare, chinese),
     )
     if intent in (Intent.PAST_WHEN, Intent.TIME_ELAPSED):
-        wish = replace(wish, event=_event(bare, chinese))
+        wish = replace(wish, event=_event(bare, chinese) or (Intent.APPEAR if wish.object or wish.ordinal else None))
+    elif intent is Intent.PAST_WHAT and cues.past_text(bare):
+        wish = replace(wish, event=Intent.READ_TEXT)
     if intent in (Intent.APPEAR, Intent.LEAVE, Intent.GREET, Intent.MOTION_ALERT, Intent.STATIC_CHANGE):
         wish = replace(wish, first=wish.ordinal == 1)
     return _with_times(_with_words(wish, bare, chinese, found), bare, found)
+
+
+def _quote(intent: Intent, text: str) -> str:
+    """The words in quotation marks to be said: those of the greeting, where a goodbye is quoted too."""
+    found = quotes(text)
+    if intent is Intent.GREET:
+        found = [words for words in found if not cues.goodbye(words.lower())]
+    return found[-1] if found else ""
 
 
 def _corrected(bare: str) -> str:
@@ -144,6 +154,8 @@ def _with_words(wish: Wish, bare: str, chinese: bool, found: list[Duration]) -> 
     if said := (_SAY_ZH if chinese else _SAY_EN).search(rest):
         words = said["words"].strip() if chinese else _SAY_END_EN.sub("", f"{said['words']} ").strip()
         words = re.sub(r"^(?:that|the words?) ", "", words) if not chinese else words
+        if wish.intent is Intent.GREET and cues.goodbye(words):
+            return wish
         if words and not (_NOT_WORDS_ZH if chinese else _NOT_WORDS_EN).search(words):
             return replace(wish, quote=words)
     return wish
@@ -189,66 +201,3 @@ def _chinese_ordinal(bare: str) -> int | None:
         tens, _, ones = word.partition("十")
         return digits.get(tens, 1) * 10 + digits.get(ones, 0) if "十" in word else None
     return None
-
-
-def _english_thing(bare: str) -> str:
-    """The noun phrase that follows the words which lead to what a wish is about, else the first noun that is known."""
-    for lead in _EN_LEADS:
-        for match in lead.finditer(bare):
-            phrase = _noun_phrase(bare[match.end() :])
-            head = phrase.split()[-1] if phrase else ""
-            if phrase and head not in _PLACES and not phrase.isdigit():
-                return phrase
-    words = re.findall(r"[a-z-]+", bare)
-    for i, word in enumerate(words):
-        if category_of(word) and word not in ("me", "i", "us", "who", "hand", "hands", *_PLACES):
-            described = i > 0 and colour_of(words[i - 1], "en")
-            return f"{words[i - 1]} {word}" if described else word
-    return ""
-
-
-def _noun_phrase(rest: str) -> str:
-    kept: list[str] = []
-    for word in _WORD.findall(rest):
-        if not kept and (word in _DETERMINERS or word in ("see", "times")):
-            continue
-        if word in _STOPS or word in _DETERMINERS or not word[0].isalnum() or len(kept) == 4:
-            break
-        kept.append(word.removesuffix("'s"))
-    return " ".join(kept)
-
-
-def _chinese_thing(bare: str) -> str:
-    text = _ZH_PLACES.sub(lambda place: " " * len(place[0]), bare)
-    text = re.sub(r"(?:告诉|提醒|通知|叫|喊|跟|和|对|让|给|帮)(?:我们?|大家)", lambda m: " " * len(m[0]), text)
-    if lead := _ZH_LEADS.search(text):
-        thing = lead["thing"]
-        known = chinese_noun().search(thing)
-        if known and known[0] != "我":
-            return _with_chinese_colour(text, lead.start("thing") + known.start(), known[0])
-    for match in chinese_noun().finditer(text):
-        if match[0] not in ("我", "谁", "大家", "手", "信", "包") or len(text.strip()) <= 4:
-            return _with_chinese_colour(text, match.start(), match[0])
-    if re.search(r"[的被]?包(?!括)|我", text):
-        return "包" if "包" in text else "我" if re.search(r"(?:看到|见到|对|跟)我", bare) else ""
-    return lead["thing"] if lead and not re.search(r"[什么任何东西次了过的到]", lead["thing"]) else ""
-
-
-def _with_chinese_colour(text: str, start: int, noun: str) -> str:
-    before = text[max(0, start - 6) : start]
-    if (colour := chinese_colour().search(before)) and re.fullmatch(r"的?(?:小|大)?", before[colour.end() :]):
-        return before[colour.start() :] + noun
-    return noun
-
-
-def sort_of(thing: str, language: str) -> Category:
-    """The category of a thing by the lexicon; ANYTHING when it tells nothing."""
-    if not thing:
-        return Category.ANYTHING
-    if language == "zh":
-        known = [match[0] for match in chinese_noun().finditer(thing)]
-        return (category_of(known[-1]) if known else None) or Category.ANYTHING
-    if thing in ("anything", "something", "things", "stuff", "thing"):
-        return Category.ANYTHING
-    words = thing.split()
-    return next((sort for word in reversed(words) if (sort := category_of(word))), Category.ANYTHING)

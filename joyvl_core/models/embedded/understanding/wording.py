@@ -59,6 +59,11 @@ def quotes(text: str) -> list[str]:
     return [quote.strip() for quote in found if quote.strip()]
 
 
+def quotations(text: str) -> list[tuple[int, int]]:
+    """Where quotations stand in the text, marks included."""
+    return [match.span() for match in _QUOTED.finditer(text)]
+
+
 def unquoted(text: str) -> str:
     """The text with an ellipsis for each quotation, so that quoted words are not taken for the wish."""
     return _QUOTED.sub(" … ", text)

@@ -34,6 +34,11 @@ def patterns(module: str, name: str) -> dict[str, str]:
     return dict(_data()[module][name])
 
 
+def texts(module: str, name: str) -> dict[str, str]:
+    """Words with the words they stand for."""
+    return dict(_data()[module][name])
+
+
 def numbers(module: str, name: str) -> dict[str, int]:
     """Words with the numbers they stand for."""
     return dict(_data()[module][name])
