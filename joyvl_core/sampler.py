@@ -29,7 +29,7 @@ class Timeline:
         """Session second of a picture stamped `pts` that arrives at `now`. Never goes back."""
         t = now if self._pts is None else self._at + pts - self._pts
         # Written so that a timestamp that is no number anchors anew too.
-        if not max(self._last, now - DISCONTINUITY) <= t <= now:
+        if self._pts is None or not max(self._last, now - DISCONTINUITY) <= t <= now:
             self._pts, self._at, t = (pts if math.isfinite(pts) else None), now, now
         self._last = max(self._last, t)
         return self._last

@@ -147,3 +147,56 @@ def test_a_log_that_cannot_be_written_says_so_once_and_goes_on():
         return [event.state for event in log.recent()]
 
     assert run_virtual(main()) == ["a", "log.failed", "c"]
+
+
+def test_a_stream_that_fails_is_told_to_the_others_after_the_line_it_failed_at():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+    async def main():
+        log, whole = EventLog(LoopClock()), io.StringIO()
+        log.to_stream(Full())
+        log.to_stream(whole)
+        log.status("a", "b")
+        return [read_event(line).state for line in whole.getvalue().splitlines()]
+
+    assert run_virtual(main()) == ["a", "log.failed"]
+
+
+def test_a_listener_that_raises_is_reported_once_and_the_others_hear_everything_in_order():
+    heard = []
+
+    async def main():
+        log = EventLog(LoopClock())
+
+        def broken(event):
+            raise RuntimeError("no paper")
+
+        def echo(event):
+            if event.state == "a":
+                log.status("echo", "of a")
+
+        for listener in (broken, echo, lambda event: heard.append(event.state)):
+            log.subscribe(listener)
+        log.status("a", "")
+        log.status("b", "")
+        return [event.state for event in log.recent()]
+
+    logged = run_virtual(main())
+    assert logged == heard
+    assert [state for state in logged if state != "log.unheard"] == ["a", "echo", "b"]
+    assert logged.count("log.unheard") == 1
+
+
+@given(st.text(st.characters(), max_size=100))
+def test_any_text_at_all_is_one_line_that_a_file_takes(text):
+    line = encode(ChatEvent(wall=1.0, t=1.0, id="c1", author=text, text=text, addressed=False))
+    assert len(line.splitlines()) == 1
+    assert read_event(line.encode("utf-8")).kind == "chat"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_does_not_know_are_refused(number):
+    with pytest.raises(ValidationError):
+        read_event(f'{{"v":1,"kind":"status","wall":1,"t":{number},"state":"a","reason":"b"}}')

@@ -58,16 +58,14 @@ class ChatSink:
         try:
             while True:
                 while self._waiting:
-                    await self._post_one(self._waiting[0])
-                    self._waiting.popleft()
+                    await self._post_one(self._waiting.popleft())
                     await asyncio.sleep(self._policy.gap)
                 self._idle.set()
                 self._there.clear()
                 await self._there.wait()
         finally:
-            for act in self._waiting:
-                self._deliver(act.tick, self.name, "closed")
-            self._waiting.clear()
+            while self._waiting:
+                self._deliver(self._waiting.popleft().tick, self.name, "closed")
             self._idle.set()
 
     async def drained(self) -> None:
@@ -80,6 +78,9 @@ class ChatSink:
             return
         try:
             await self._post(tidy(act.text, self._policy.longest))
+        except asyncio.CancelledError:
+            self._deliver(act.tick, self.name, "closed")
+            raise
         except Exception as error:  # a transport's own error types end at this edge, as a dropped line
             self._deliver(act.tick, self.name, f"failed: {type(error).__name__}: {error}"[:200])
         else:
