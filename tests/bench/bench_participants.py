@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import psutil
 
-from tests.bench.livekit import on_server
+from tests.bench.livekit import agent_token, on_server
 from tests.e2e.livekit_people import person
 from tests.e2e.livekit_server import KEY, SECRET, LiveKitServer
 
@@ -82,7 +82,7 @@ async def start(server: LiveKitServer, kind: str, room: str, log: Path) -> async
         joyvl = str(Path(sys.executable).parent / "joyvl")
         command = [joyvl, "join", room, "-i", "Count the cars that pass", "--jsonl", str(log)]
     else:
-        token = server.token(log.stem, room, kind="agent")
+        token = agent_token(log.stem, room)
         command = [sys.executable, "-m", "tests.bench.receivers", kind, server.url, token]
     quiet = asyncio.subprocess.DEVNULL
     return await asyncio.create_subprocess_exec(*command, env={**os.environ, **keys}, stdout=quiet, stderr=quiet)

@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.bench.livekit import on_server
+from tests.bench.livekit import agent_token, on_server
 from tests.e2e.livekit_people import LOUD, Person, person, until
 from tests.e2e.livekit_server import KEY, SECRET, LiveKitServer
 
@@ -115,7 +115,7 @@ async def _run(server: LiveKitServer) -> None:
     def bot(room: str) -> list[str]:
         return [joyvl, "join", room, "--instruct", "Tell me when something appears"]
 
-    floor = [sys.executable, "-m", "tests.bench.floor", server.url, server.token("floor", "floor", kind="agent")]
+    floor = [sys.executable, "-m", "tests.bench.floor", server.url, agent_token("floor", "floor")]
     print("| participant | chat p50 ms | p95 | first sound p50 ms | p95 | missed |\n|---|---|---|---|---|---|")
     print((await measure(server, "floor", floor)).row("transport's floor"), flush=True)
     print((await measure(server, "events", bot("events"), **keys)).row("bot, event ticks"), flush=True)

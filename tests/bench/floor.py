@@ -52,17 +52,23 @@ class Floor:
             await source.capture_frame(rtc.AudioFrame(samples.tobytes(), 48_000, 1, 480))
 
     async def _watch(self, track: rtc.Track) -> None:
-        usual: float | None = None
+        usual = 255.0
         async for event in rtc.VideoStream(track, capacity=1):
             frame = event.frame
             luma = np.frombuffer(frame.data, np.uint8, count=frame.width * frame.height)[::997]
             level = float(luma.mean())
-            usual = level if usual is None else usual
+            # The first pictures are dark and coarse: what is usual follows quickly, but not while the event lasts.
             seen = level > usual + STEP
+            usual = usual if seen else usual + 0.2 * (level - usual)
             if seen and not self.loud:
                 await self.room.local_participant.send_text("seen", topic="lk.chat")
             self.loud = seen
 
 
+async def main() -> None:
+    # A Room belongs to the loop in which it is made.
+    await Floor().run(sys.argv[1], sys.argv[2])
+
+
 if __name__ == "__main__":
-    asyncio.run(Floor().run(sys.argv[1], sys.argv[2]))
+    asyncio.run(main())

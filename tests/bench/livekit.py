@@ -9,9 +9,17 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.e2e.livekit_server import LiveKitServer
+from livekit import api
+
+from tests.e2e.livekit_server import KEY, SECRET, LiveKitServer
 
 ROOT = Path(__file__).parents[2]
+
+
+def agent_token(identity: str, room: str) -> str:
+    """Lets a yardstick in as an agent that sees what a bot sees."""
+    grants = api.VideoGrants(room_join=True, room=room, can_subscribe=True, can_publish=True, can_publish_data=True)
+    return api.AccessToken(KEY, SECRET).with_identity(identity).with_kind("agent").with_grants(grants).to_jwt()
 
 
 def on_server(benchmark: Callable[[LiveKitServer], Awaitable[None]]) -> None:
