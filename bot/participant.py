@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,8 +33,12 @@ from joyvl_core.ports import (
     VoiceActivity,
 )
 
-_PRIVATE = ("room.", "track.", "log.", "voice.")
+_PRIVATE = ("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted")
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
+_STOPS = (".", "!", "?", "…", "。", "！", "？")
+_REMEMBERED = 256
+_SAME_AFTER = 60.0
+"""Seconds after which the room is told the same again, unless it is about a wish: that is told once."""
 
 OPERATOR = "operator"
 """Author of the instructions that the bot came with."""
@@ -43,6 +48,11 @@ ANNOUNCEMENT = {
     "zh": "{name} 来了。我是 AI，会看画面、听声音。写“@bot 离开”我就走。",
 }
 GOODBYE = {"en": "Goodbye.", "zh": "再见。"}
+MUTED = {
+    "en": ("I say nothing more.", "Write '@bot unmute' to hear me again."),
+    "zh": ("我不再说话。", "写“@bot 可以说话了”我就继续。"),
+}
+UNMUTED = {"en": "I can speak again.", "zh": "我又可以说话了。"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,9 @@ class Participant:
         self._addressing = Addressing(self._brief.persona.name)
         self._joined = asyncio.Event()
         self._ended = RoomStatus(RoomState.LEFT, "ended")
+        self._leaving = False
+        self._speaking = self._thinking = False
+        self._told_at: OrderedDict[tuple[str, str, str | None], float] = OrderedDict()
         self._errands: set[asyncio.Task[None]] = set()
         self._outbox = Outbox(lambda words: log.status("room.send_failed", words))
         self._chat = ChatSink(room.send_chat, clock, self._delivered) if self._brief.chat else None
@@ -130,6 +143,7 @@ class Participant:
             delegate=delegate,
             settings=self._brief.engine,
             on_request=self._on_request,
+            on_thinking=self._show_thinking,
         )
         if self._chat:
             log.subscribe(self._tell_room)
@@ -163,8 +177,10 @@ class Participant:
         """Lives from joining to leaving and returns how it ended.
 
         Raises:
-            JoyVLError: The room could not be entered at all.
+            JoyVLError: The room could not be entered at all, or an instruction has no words.
         """
+        for text in self._brief.instructions:
+            self.engine.instruct(text, author=OPERATOR)
         stay = asyncio.create_task(self._room.run(self), name="room")
         work = [asyncio.create_task(part(), name=part.__name__) for part in self._parts()]
         try:
@@ -177,6 +193,7 @@ class Participant:
                     raise error
         finally:
             await _end([stay, *work, *self._errands])
+            await self.engine.aclose()
         return self._ended
 
     def _parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
@@ -194,15 +211,13 @@ class Participant:
 
     async def _watch(self) -> None:
         await self._joined.wait()
-        for text in self._brief.instructions:
-            self.engine.instruct(text, author=OPERATOR)
         for say in self._brief.says:
             self._run_errand(self._say(say))
         await self.engine.run()
 
     async def _say(self, say: Say) -> None:
         await self._clock.sleep_until(say.t)
-        self.engine.add_chat("viewer", say.text, addressed=True)
+        self.on_chat("viewer", say.text, addressed=True)
 
     async def _time_out(self) -> None:
         await self._joined.wait()
@@ -250,26 +265,68 @@ class Participant:
 
     def _obey(self, text: str) -> None:
         """Plain commands work at once, whatever the model does."""
+        language = self._brief.persona.language
         match command(text):
             case "leave":
-                self._on_request(Request("leave"))
+                self.engine.gates.muted = True  # the goodbye is said here, and once
+                self._leave(self._say_goodbye())
             case "mute":
+                self._fall_silent()
                 self.engine.gates.muted = True
+                self._log.status("muted", *MUTED[language])
             case "unmute":
                 self.engine.gates.talk()
+                self._log.status("unmuted", UNMUTED[language])
 
     def _on_request(self, request: Request) -> None:
-        if request.kind == "leave":
-            self._run_errand(self._say_goodbye())
+        """The model found that somebody asked for this; what it says to it follows."""
+        match request.kind:
+            case "leave":
+                self._leave(self._finish_speaking())
+            case "quiet":
+                self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        if self._speaker:
+            self._speaker.stop()
+
+    def _leave(self, last_words: Coroutine[Any, Any, None]) -> None:
+        """Leaves after the last words, or a second later."""
+        if self._leaving:
+            last_words.close()
+            return
+        self._leaving = True
+        self._run_errand(self._leave_after(last_words))
+
+    async def _leave_after(self, last_words: Coroutine[Any, Any, None]) -> None:
+        with contextlib.suppress(Exception):  # leaving matters more than the last word
+            await asyncio.wait_for(last_words, 1.0)
+        await self._room.leave()
+
+    async def _say_goodbye(self) -> None:
+        self._fall_silent()
+        await self._room.send_chat(GOODBYE[self._brief.persona.language])
+
+    async def _finish_speaking(self) -> None:
+        await asyncio.gather(*(sink.drained() for sink in (self._chat, self._speaker) if sink))
 
     def _greet_room(self) -> None:
         persona = self._brief.persona
         if self._chat:
             self._outbox.put(lambda: self._room.send_chat(ANNOUNCEMENT[persona.language].format(name=persona.name)))
-        self._outbox.put(lambda: self._room.set_agent_state(AgentState.LISTENING))
+        self._show_state()
 
     def _show_speaking(self, speaking: bool) -> None:
-        state = AgentState.SPEAKING if speaking else AgentState.LISTENING
+        self._speaking = speaking
+        self._show_state()
+
+    def _show_thinking(self, thinking: bool) -> None:
+        self._thinking = thinking
+        self._show_state()
+
+    def _show_state(self) -> None:
+        state = AgentState.THINKING if self._thinking else AgentState.LISTENING
+        state = AgentState.SPEAKING if self._speaking else state
         self._outbox.put(lambda: self._room.set_agent_state(state))
 
     async def _warm_voice(self, voice: TextToSpeech) -> None:
@@ -278,21 +335,26 @@ class Participant:
         except JoyVLError as error:
             self._log.status("voice.unavailable", f"{error}: chat only", error.hint)
 
-    async def _say_goodbye(self) -> None:
-        with contextlib.suppress(Exception):  # leaving matters more than the last word
-            await asyncio.wait_for(self._room.send_chat(GOODBYE[self._brief.persona.language]), 1.0)
-        await self._room.leave()
-
     def _tell_room(self, event: AnyEvent) -> None:
         """A status about a wish, or about the model, is one line of chat."""
         if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE) and not self._told(event):
-            words = f"{event.reason} {event.remedy}".strip()
-            self._outbox.put(lambda: self._room.send_chat(f"ℹ {words}"))
+            reason = event.reason if event.reason.endswith(_STOPS) else f"{event.reason}."
+            words = f"ℹ {reason} {event.remedy}".strip()
+            self._outbox.put(lambda: self._room.send_chat(words))
 
     def _told(self, event: StatusEvent) -> bool:
-        """Whoever asked in the chat was told there already how it was understood."""
+        """Whether the room knows this already; a wish that was typed here was answered here."""
         asked_here = [wish.id for wish in self.engine.instructions.standing() if wish.author != OPERATOR]
-        return event.state == "understood" and event.instruction in asked_here
+        if event.state == "understood" and event.instruction in asked_here:
+            return True
+        same, now = (event.state, event.reason, event.instruction), self._clock.now()
+        before = self._told_at.get(same)
+        if before is not None and (event.instruction or now - before < _SAME_AFTER):
+            return True
+        self._told_at[same] = now
+        if len(self._told_at) > _REMEMBERED:
+            self._told_at.popitem(last=False)
+        return False
 
     def _delivered(self, tick: int, sink: str, dropped: str | None) -> None:
         self._log.write(DeliveryEvent(**self._log.stamp(), tick=tick, sink=sink, dropped=dropped))
@@ -300,7 +362,12 @@ class Participant:
     def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(errand)
         self._errands.add(task)
-        task.add_done_callback(self._errands.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, errand: asyncio.Task[None]) -> None:
+        self._errands.discard(errand)
+        if not errand.cancelled() and (error := errand.exception()):
+            self._log.status("room.errand_failed", f"{type(error).__name__}: {error}"[:200])
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -14,6 +14,7 @@ _COMMANDS: dict[Command, tuple[str, ...]] = {
     "unmute": ("unmute", "talk", "you can talk", "speak again", "取消静音", "可以说话了", "说话吧"),
 }
 _BY_WORDS: dict[str, Command] = {words: command for command, all_words in _COMMANDS.items() for words in all_words}
+_BRACKETS = re.compile(r"\s*[(（][^()（）]*[)）]")
 _TRIM = " \t\n.!?,;:。！？，；：~"
 
 
@@ -26,11 +27,15 @@ class Addressed:
 
 
 class Addressing:
-    """Recognises mentions of the bot: `@bot …`, `@<its name> …`, or `bot, …` at the start of a line."""
+    """Recognises mentions of the bot: `@bot …`, `@<its name> …`, or `bot, …` at the start of a line.
+
+    A name such as `JoyVL (AI)` is also known without what stands in brackets.
+    """
 
     def __init__(self, *names: str) -> None:
-        words = "|".join(re.escape(name) for name in sorted({"bot", *filter(None, names)}, key=len, reverse=True))
-        self._at = re.compile(rf"[@＠](?:{words})(?![A-Za-z0-9_-])[\s,:，：]*", re.IGNORECASE)
+        known = {"bot", *names, *(_BRACKETS.sub("", name).strip() for name in names)} - {""}
+        words = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+        self._at = re.compile(rf"(?<![A-Za-z0-9._%+-])[@＠](?:{words})(?![A-Za-z0-9_-])[\s,:，：]*", re.IGNORECASE)
         self._called = re.compile(rf"^\s*(?:(?:hey|hi|ok|okay)[\s,]+)?(?:{words})\s*[,:，：]\s*", re.IGNORECASE)
 
     def read(self, text: str) -> Addressed:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 
 from joyvl_core.clock import Clock
 from joyvl_core.errors import JoyVLError
-from joyvl_core.events import EventLog, TicketEvent
-from joyvl_core.observation import TicketNews, TicketState
+from joyvl_core.events import EventLog, TicketEvent, TickEvent
+from joyvl_core.observation import Observation, TicketNews, TicketState
 from joyvl_core.ports import Delegate, DelegateTask
 
 MAX_DIGEST = 3_500
 PROGRESS_EVERY = 1.0
 """Least seconds between two reports of progress; those between are left out."""
 _END_WITHIN = 0.5
+_SAID = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +155,14 @@ class Tickets:
         self._log.write(
             TicketEvent(**self._log.stamp(), id=news.id, state=news.state, question=news.question, digest=news.digest)
         )
+
+
+def digest(observation: Observation, log: EventLog) -> str:
+    """What a delegate should know beside the pictures: who asked for what, and what was said lately."""
+    wishes = [f"Standing instruction {wish.id}: {wish.text}" for wish in observation.instructions]
+    said = [
+        f"At {event.t:.0f} s the bot said: {event.text}"
+        for event in log.recent()
+        if isinstance(event, TickEvent) and event.text and event.action != "silence"
+    ]
+    return "\n".join([f"It is second {observation.t:.0f} of the session.", *wishes, *said[-_SAID:]])

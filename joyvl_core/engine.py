@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from pydantic import ValidationError
 
@@ -20,7 +21,7 @@ from joyvl_core.actions import Action, Delegate, Silence, Speak, name_of, render
 from joyvl_core.acts.gates import Candidate, Gates, GateSettings
 from joyvl_core.asking import Asking
 from joyvl_core.clock import Clock
-from joyvl_core.delegation import DelegationSettings, Tickets
+from joyvl_core.delegation import DelegationSettings, Tickets, digest
 from joyvl_core.errors import BadInputError, JoyVLError
 from joyvl_core.events import ChatEvent, EventLog, Gate, SpeechEvent, TickEvent, TrackCost
 from joyvl_core.health import Health
@@ -223,10 +224,14 @@ class Engine:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            try:
-                await self.tickets.aclose()
-            finally:
-                await self._asking.aclose()
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the tickets and the model, run or not. Idempotent."""
+        try:
+            await self.tickets.aclose()
+        finally:
+            await self._asking.aclose()
 
     async def _tick(self, due: Due) -> None:
         observation = await self._observe(due)
@@ -288,7 +293,7 @@ class Engine:
             case Delegate(note, question):
                 self._send(observation, decision, note)
                 task = DelegateTask(
-                    ticket or "", question, self._digest(observation), self._views.recent, self._settings.language
+                    ticket or "", question, digest(observation, self._log), self._views.recent, self._settings.language
                 )
                 self.tickets.submit(task, instruction=decision.instruction, reply_to=decision.reply_to)
 
@@ -351,12 +356,12 @@ class Engine:
             reply_to_chat=(decision.reply_to or "").startswith("c"),
         )
         for sink in self._sinks:
-            # A typed question is answered in writing.
-            if not (act.reply_to_chat and sink.name == "voice"):
-                try:
-                    sink.offer(act)
-                except Exception as error:  # one sink's fault must not keep the others from speaking
-                    self._health.failing("sink", error)
+            if act.reply_to_chat and sink.name == "voice":
+                continue  # a typed question is answered in writing
+            try:
+                sink.offer(act)
+            except Exception as error:  # one sink's fault must not keep the others from speaking
+                self._health.failing("sink", error)
 
     def _follow(self, decision: Decision) -> None:
         """Carries out what the model found that people asked for."""
@@ -378,21 +383,12 @@ class Engine:
 
     def request(self, request: Request) -> None:
         """Carries out what somebody asked of the participant itself."""
+        span = "" if request.seconds is None else f" for {request.seconds:g} s"
+        self._log.status(f"asked.{request.kind}", f"somebody asked for it{span}")
         match request.kind:
             case "quiet":
-                seconds = float("inf") if request.seconds is None else request.seconds
-                self.gates.quiet(self._clock.now() + seconds)
+                self.gates.quiet(self._clock.now() + (inf if request.seconds is None else request.seconds))
             case "talk":
                 self.gates.talk()
         if self._on_request:
             self._on_request(request)
-
-    def _digest(self, observation: Observation) -> str:
-        """What a delegate should know beside the pictures: who asked for what, and what was said lately."""
-        wishes = [f"Standing instruction {wish.id}: {wish.text}" for wish in observation.instructions]
-        said = [
-            f"At {event.t:.0f} s the bot said: {event.text}"
-            for event in self._log.recent()
-            if isinstance(event, TickEvent) and event.text and event.action != "silence"
-        ]
-        return "\n".join([f"It is second {observation.t:.0f} of the session.", *wishes, *said[-10:]])

@@ -30,7 +30,7 @@ class Health:
             return
         self._ill.add(part)
         self._told[part] = (reason, self._clock.now())
-        hint = error.hint if isinstance(error, JoyVLError) else "the bot goes on meanwhile"
+        hint = error.hint if isinstance(error, JoyVLError) else "The bot goes on meanwhile."
         self._log.status(f"{part}.failing", reason, hint)
 
     def works(self, part: str) -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from joyvl_core.addressing import Addressed, Addressing, command
 
-NAMES = Addressing("JoyVL", "JoyVL (AI)")
+NAMES = Addressing("JoyVL (AI)")
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,9 @@ NAMES = Addressing("JoyVL", "JoyVL (AI)")
         ("＠bot别数了", Addressed("别数了", True)),
         ("the bot is nice", Addressed("the bot is nice", False)),
         ("@bottle count", Addressed("@bottle count", False)),
+        ("@joyvl what did you see?", Addressed("what did you see?", True)),
+        ("你好@bot 数车", Addressed("你好 数车", True)),
+        ("mail me at a@bot.org", Addressed("mail me at a@bot.org", False)),
         ("mail me at a@bottom.org", Addressed("mail me at a@bottom.org", False)),
     ],
 )
