@@ -34,6 +34,9 @@ BACK_OFF = (0.0, 0.5, 1.0, 2.0, 3.0)
 GRACE = 1.0
 """Seconds the decoder gets to notice by itself that nothing comes, before it is left alone."""
 
+STALLED = 0.9
+"""Share of `stall_after` from which a wait counts: the decoder's own began earlier, by what it had read ahead."""
+
 REPLAYED_WITHIN = 3.0
 """Seconds after opening again in which what was shown before is skipped: it comes as fast as it can be read."""
 
@@ -236,22 +239,24 @@ class LivestreamRoom:
 
     async def _next(self, reading: ReadAhead[Item]) -> Item | None:
         """The next item, None at the end. A live source that gives nothing is given up even where its codec hangs."""
-        limit = None
+        loop, options = asyncio.get_running_loop(), self._options
+        began, limit = loop.time(), None
+        playing = self._live and self._shown_at is not None
         if self._shown_at is None:
-            limit = self._opening_since + self._options.open_within + GRACE
-        elif self._live:
-            limit = asyncio.get_running_loop().time() + self._options.stall_after + GRACE
+            limit = self._opening_since + options.open_within + GRACE
+        elif playing:
+            limit = began + options.stall_after + GRACE
         try:
             async with asyncio.timeout_at(limit):
-                return await anext(reading, None)
+                item = await anext(reading, None)
         except TimeoutError:
-            raise UnavailableError(
-                f"{self.name} sends nothing.",
-                source=SOURCE,
-                kind="source_stalled" if self._joined else "unreachable",
-                hint="Check the address, and that the sender is on.",
-                retryable=True,
-            ) from None
+            raise self._silent() from None
+        if item is not None and playing and loop.time() - began >= STALLED * options.stall_after:
+            # Not a sign of life: a decoder of playlists that has waited in vain hands out what it still had.
+            if isinstance(item, Shown):
+                self._memory.add(item)
+            raise self._silent()
+        return item
 
     def _begin(self, opened: Opened) -> None:
         self._live = opened.live
@@ -299,6 +304,15 @@ class LivestreamRoom:
         now = asyncio.get_running_loop().time()
         await _sleep_until(self._playout.heard(heard.chunk.t, now) - SOUND_EARLY)
         listener.on_audio(self.name, heard.chunk)
+
+    def _silent(self) -> JoyVLError:
+        return UnavailableError(
+            f"{self.name} sends nothing.",
+            source=SOURCE,
+            kind="source_stalled" if self._joined else "unreachable",
+            hint="Check the address, and that the sender is on.",
+            retryable=True,
+        )
 
     def _no_picture(self) -> JoyVLError:
         kind: type[JoyVLError] = UnavailableError if self._live else BadInputError

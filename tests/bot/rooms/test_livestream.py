@@ -333,6 +333,31 @@ def test_what_a_live_source_has_shown_before_is_not_shown_again(plays: Callable[
     assert watcher.states == [RoomState.JOINING, *[RoomState.JOINED, RoomState.PAUSED] * 2, RoomState.LEFT]
 
 
+def test_a_last_picture_that_a_decoder_gives_up_after_a_stall_is_no_sign_of_life(plays: Callable[..., None]):
+    """Playlists: the decoder notices that nothing comes, hands out what it still had, and waits again."""
+    over = threading.Event()
+
+    def lingering() -> Iterator[Item]:
+        yield from pictures()
+        over.wait(1.0)
+        yield Shown(STILL, 0.1 + 0.2, 0.1)
+        over.wait(10.0)
+
+    async def main() -> list[str]:
+        recorder, room = Recorder(), LivestreamRoom(LivestreamOptions("rtmp://somewhere/x", stall_after=1.0))
+        stay = asyncio.create_task(room.run(recorder))
+        await until(lambda: recorder.states[-1:] == [RoomState.PAUSED], within=1.8, what="paused")
+        await asyncio.wait_for(stay, 3)
+        assert [pts for _, _, pts in recorder.pictures] == pytest.approx([0.0, 0.1, 0.2])
+        return recorder.reasons
+
+    plays(lingering, lambda: pictures(start=0.1), ended)
+    try:
+        assert asyncio.run(main()) == ["opening", "playing", "source_stalled", "ended"]
+    finally:
+        over.set()
+
+
 def test_a_live_source_that_stays_away_is_given_up_in_the_time_given(plays: Callable[..., None]):
     async def main() -> tuple[Recorder, float]:
         recorder = Recorder()
