@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joyvl_core.errors import UnavailableError
 from joyvl_core.models.embedded.understanding import Understanding
+from joyvl_core.models.embedded.understanding.spelling import corrected
+from joyvl_core.models.embedded.understanding.things import chinese_thing, english_thing
+from joyvl_core.models.embedded.understanding.wording import clean, unquoted
 from joyvl_core.models.embedded.wishes import Category, Intent, Running, Sureness, Wish
+from tests.wishes.sets import phrases
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +171,61 @@ def test_without_the_sentence_model_plain_wording_is_understood_and_that_is_stat
 def test_a_wish_read_alone_is_told_apart_from_talk_about_it(understanding: Understanding) -> None:
     running = (Running("7", Wish(Intent.COUNT_PASSING, "en", "count the cars", object="cars")),)
     assert understanding.read("we counted the cars yesterday", running=running).sureness is not Sureness.SURE
+
+
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [
+        ("tell me when the baby crawls out of the picture", "baby"),
+        ("if anybody acts up tell me", "anybody"),
+        ("my grandson should come by, tell me when he does", "grandson"),
+        ("an orange van is supposed to come, say when it's there", "orange van"),
+        ("count the police cars", "police cars"),
+        ("can you count cars and bikes", "cars and bikes"),
+        ("tell me when the llama spits", "llama"),
+        ("tell me when the zorblax spits", "zorblax"),
+        ("count the zorblaxes and tell me", "zorblaxes"),
+    ],
+)
+def test_what_a_wish_is_about_has_no_verb_left_on_it(text: str, thing: str) -> None:
+    assert english_thing(text) == thing
+
+
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [
+        ("有辆紫色的公交车来了叫我", "紫色的公交车"),
+        ("幻灯片换了告诉我", ""),
+        ("我孙子要来，他到了告诉我", "孙子"),
+        ("数汽车和自行车", "汽车和自行车"),
+    ],
+)
+def test_what_a_chinese_wish_is_about(text: str, thing: str) -> None:
+    assert chinese_thing(text) == thing
+
+
+@pytest.mark.parametrize("name", ["tune", "heldout", "blind"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_understood_is_whole_words_of_what_was_said(name: str, language: str) -> None:
+    thing_of = chinese_thing if language == "zh" else english_thing
+    for phrase in phrases(name, language):
+        said = clean(phrase.text if language == "zh" else corrected(phrase.text)).lower()
+        thing = thing_of(unquoted(said))
+        if language == "zh":
+            assert thing in said, phrase
+        else:
+            words = set(re.findall(r"[a-z0-9-]+", said))
+            assert set(re.findall(r"[a-z0-9-]+", thing)) <= words, phrase
+
+
+@given(st.text(max_size=200))
+def test_putting_slips_right_leaves_quotations_and_never_fails(text: str) -> None:
+    assert corrected(f'say "{"helo wrold"}" evry minute') == 'say "helo wrold" every minute'
+    corrected(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["tell me when the jay lands", "the stoat and the hare", "count the stairs", "tell Reed"]
+)
+def test_words_that_are_merely_rare_are_left_alone(text: str) -> None:
+    assert corrected(text) == text

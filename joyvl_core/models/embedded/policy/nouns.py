@@ -103,9 +103,10 @@ def several(wish: Wish, n: int) -> str:
     """So many of them: "3 cars", "1 person", "3辆车", "3个人"."""
     if wish.language == "zh":
         head = _zh_head(wish)
-        return f"{n}{measure(head, wish.category)}{head or '东西'}"
+        tint = colours.in_chinese(wish.colour)
+        return f"{n}{measure(head, wish.category)}{f'{tint}的' if tint else ''}{head or '东西'}"
     head = _head(wish) or "thing"
-    return f"{n} {head if n == 1 else plural(head)}"
+    return f"{n} {wish.colour} {head if n == 1 else plural(head)}".replace("  ", " ")
 
 
 def _head(wish: Wish) -> str:
