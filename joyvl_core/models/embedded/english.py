@@ -20,7 +20,8 @@ _MANY = {
 _ONE = {many: one for one, many in _MANY.items()} | {"persons": "person"}
 _UNCOUNTED = frozenset(("traffic", "staff", "luggage", "stuff", "scissors", "headphones", "glasses", "wheels"))
 _AN = re.compile(
-    r"(?!uni|use|usu|ut[ie]|eu|ewe|one|once|ufo)[aeiou]|hour|honest|heir|(?:[fhlmnrsx]\d|8|11|18)|suv\b|mp\b"
+    r"(?!uni[cfostvq]|use|usu|ut[ie]|eu|ewe|one|once|ufo)[aeiou]|hour|honest|heir|(?:[fhlmnrsx]\d|8|11|18)|suv\b|mp\b",
+    re.IGNORECASE,
 )
 
 
