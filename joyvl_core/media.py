@@ -99,6 +99,10 @@ class I420Picture:
 def _resized(plane: Luma, size: tuple[int, int]) -> Luma:
     if plane.shape == (size[1], size[0]):
         return plane
+    # Of a picture shrunk to a quarter or less, every second row and column are average enough, at half the time.
+    step = min(plane.shape[1] // (2 * size[0]), plane.shape[0] // (2 * size[1]))
+    if step > 1:
+        plane = np.ascontiguousarray(plane[step // 2 :: step, step // 2 :: step])
     return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
 
 

@@ -2,7 +2,7 @@
 
 A glance costs microseconds on the event loop. A look (the codec's change detector and the model's own
 perception) costs milliseconds, so looks are rationed: a still picture is looked at twice a second, a
-moving one eight times, and after stillness the first few frames at once, which is how something that
+moving one six times, and after stillness the first few frames at once, which is how something that
 appears is noticed within a frame or two. A frame that got no look and that no other follows (a shared
 screen sends one when it changes) gets it after half a second.
 """
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from joyvl_core.clock import Clock
-from joyvl_core.codec import ChangeDetector
+from joyvl_core.codec import Change, ChangeDetector
 from joyvl_core.media import Frame
 from joyvl_core.ports import FrameWatcher, Look
 from joyvl_core.threads import in_thread
@@ -25,7 +25,7 @@ class LookRates:
     """Looks a second at a picture that is still, one that moves, and how many in a row after stillness."""
 
     still: float = 2.0
-    moving: float = 8.0
+    moving: float = 6.0
     burst: float = 6.0
 
 
@@ -164,11 +164,11 @@ class Watch:
 
     def _look(self, frame: Frame) -> Look:
         detector = self._detectors.get(frame.track)
-        change = detector.look(frame) if detector else None
-        busy = change is not None and not change.still
         if self._watcher is None:
-            return Look(wake=change is not None and change.spike, busy=busy)
+            change = detector.look(frame) if detector else Change()
+            return Look(wake=change.spike, busy=not change.still)
         # A model with eyes of its own knows better what deserves a tick. Woken by the bare change, it would still be
         # in doubt, and then have to wait for the floor between ticks when it is sure a frame later.
-        look = self._watcher.look(frame)
-        return Look(wake=look.wake, busy=look.busy or busy)
+        if detector:
+            detector.note(frame.picture)
+        return self._watcher.look(frame)

@@ -82,7 +82,7 @@ class ChangeDetector:
 
     def look(self, frame: Frame) -> Change:
         """Looks at a frame, 2 to 30 times a second at any times."""
-        self._sample(frame.picture)
+        self.note(frame.picture)
         now = _small(frame.picture)
         step = min(max(frame.t - self._t, 0.0), _LONGEST_STEP)
         self._t = frame.t
@@ -115,8 +115,8 @@ class ChangeDetector:
         far = _differences(points, seen) > max(_GLANCE_FLOOR, _GLANCE_GAIN * self._shimmer)
         return int(np.count_nonzero(far)) >= _GLANCE_POINTS
 
-    def _sample(self, picture: Picture) -> None:
-        """Keeps the points that glances compare with, and learns how far they stray by themselves."""
+    def note(self, picture: Picture) -> None:
+        """Makes this the picture that glances compare with, and learns how far its points stray by themselves."""
         points, before = _points(picture), self._seen
         if before is not None and before.shape == points.shape:
             # Most points of most pictures do not move, so the median is the sensor's own.

@@ -1,8 +1,8 @@
 """What one and eight participants cost who watch the same 720p30 camera, on LiveKit on loopback.
 
 One publisher feeds all of them. Each participant is a process; the figure is its own processor time. The
-bots are measured between two yardsticks from the same run: a loop that receives frames and drops them, and
-one that converts and JPEG-encodes every frame.
+bots are measured between two yardsticks from the same run, which publish a silent microphone as they do: a
+loop that receives frames and drops them, and one that converts and JPEG-encodes every frame.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ def missed_ticks(logs: list[Path]) -> float:
     for log in logs:
         events = [json.loads(line) for line in log.read_text().splitlines()]
         walls = [event["wall"] for event in events if event["kind"] == "tick"]
+        if not walls:
+            raise RuntimeError(f"a bot did not come to its first tick: {log.read_text()[-500:]}")
         due += round(walls[-1] - walls[0])
         missed += sum(max(0, int(later - earlier - 0.5)) for earlier, later in itertools.pairwise(walls))
     return missed / due
