@@ -63,8 +63,29 @@ def make_delegate(settings: Settings) -> Delegate | None:
 
 def engine_settings(settings: Settings) -> EngineSettings:
     """What of the settings concerns the engine."""
-    gates = GateSettings(per_minute=settings.per_minute, threshold=settings.threshold)
+    gates = GateSettings(
+        per_minute=settings.per_minute, threshold=settings.threshold, quiet_hours=_hours(settings.quiet_hours)
+    )
     return EngineSettings(interval=settings.interval, events=settings.events, language=settings.language, gates=gates)
+
+
+def _hours(text: str) -> tuple[int, int] | None:
+    """`22-7` as (22, 7)."""
+    start, _, end = text.partition("-")
+    return (int(start), int(end)) if end else None
+
+
+def check_names(settings: Settings) -> None:
+    """Looks whether all parts that the settings name are known, before any of them is needed.
+
+    Raises:
+        BadInputError: One is not.
+    """
+    names = {"joyvl.models": settings.model, "joyvl.voice_activity": settings.voice_activity}
+    names |= {"joyvl.voices": settings.voice} if settings.voice != NONE else {}
+    for group, name in names.items():
+        _factory(group, name)
+    make_delegate(settings)
 
 
 def _factory(group: str, name: str) -> Callable[..., Any]:

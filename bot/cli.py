@@ -1,63 +1,69 @@
-"""`joyvl`: one command line for every layer; each brings its commands through an entry point."""
+"""`joyvl`: runs the command line, and turns what goes wrong into one line and an exit code."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from importlib.metadata import entry_points, version
-
-import typer
-from rich.console import Console
-
-from joyvl_core.errors import JoyVLError, StayFailedError
+from types import FrameType
 
 EXIT_FAILED = 1
 EXIT_NOT_STARTED = 2
 EXIT_INTERRUPTED = 130
 
-_errors = Console(stderr=True, highlight=False)
-
-
-def _version(show: bool) -> None:
-    if show:
-        typer.echo(f"joyvl {version('joyvl')}")
-        raise typer.Exit
-
-
-def make_app() -> typer.Typer:
-    """The command line with every installed layer's commands."""
-    app = typer.Typer(
-        help="A presence for video calls and streams: it watches, and every second decides to stay silent, "
-        "to speak, or to delegate.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-
-    @app.callback()
-    def joyvl(
-        show_version: bool = typer.Option(
-            False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
-        ),
-    ) -> None:
-        pass
-
-    for entry in sorted(entry_points(group="joyvl.commands"), key=lambda entry: entry.name):
-        app.command(entry.name)(entry.load())
-    return app
+_ISSUES = "Run it again with --debug and report what it shows."
 
 
 def main() -> None:
     """Runs the command line; a person sees one line for an error, a stack trace only with `--debug`."""
-    debug = "--debug" in sys.argv
+    _survive_any_text()
     try:
-        make_app()()
-    except JoyVLError as error:
-        if debug:
-            raise
-        _errors.print(f"[bold red]error[/] {error}", soft_wrap=True)
-        if error.hint:
-            _errors.print(f"[dim]→ {error.hint}[/]", soft_wrap=True)
-        sys.exit(EXIT_FAILED if isinstance(error, StayFailedError) else EXIT_NOT_STARTED)
+        sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _run(arguments: list[str]) -> int:
+    # Loading takes a second, and an interrupted import can raise anything: until a command runs there is
+    # nothing that would need an orderly end.
+    signal.signal(signal.SIGINT, _quit)
+    from bot.app import make_app
+    from joyvl_core.errors import JoyVLError, StayFailedError
+
+    try:
+        app = make_app(arguments)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        app()
+    except JoyVLError as error:
+        if "--debug" in arguments:
+            raise
+        _say(str(error), error.hint)
+        return EXIT_FAILED if isinstance(error, StayFailedError) else EXIT_NOT_STARTED
+    except Exception as error:  # whatever it is, a person is not shown a stack trace unasked
+        if "--debug" in arguments:
+            raise
+        _say(f"{type(error).__name__}: {error}", _ISSUES)
+        return EXIT_FAILED
+    return 0
+
+
+def _say(message: str, hint: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    errors = Console(stderr=True, highlight=False)
+    # Text, not markup: file names and servers' answers may hold square brackets.
+    errors.print(Text.assemble(("error", "bold red"), f" {message}"), soft_wrap=True)
+    if hint:
+        errors.print(Text(f"→ {hint}", "dim"), soft_wrap=True)
+
+
+def _survive_any_text() -> None:
+    """A terminal that cannot show a character gets a question mark; the program goes on."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
+
+
+def _quit(number: int, frame: FrameType | None) -> None:
+    os._exit(EXIT_INTERRUPTED)

@@ -19,6 +19,7 @@ from bot.settings import Settings
 from joyvl_core.errors import JoyVLError
 
 CONNECT_WITHIN = 3.0
+_BUILT_SERVER = Path(".tools/bin/livekit-server")
 
 
 class Verdict(StrEnum):
@@ -45,6 +46,7 @@ def examine(settings: Settings) -> Iterable[Finding]:
     yield _python()
     for check in (_seeing, _understanding, _reading, _decoding, _browser_calls):
         yield _guarded(check)
+    yield _hearing(settings)
     yield from _programs()
     yield _camera()
     yield _livekit_server()
@@ -100,6 +102,17 @@ def _browser_calls() -> Finding:
     return Finding("Browser calls", Verdict.OK, f"aiortc {aiortc.__version__}")
 
 
+def _hearing(settings: Settings) -> Finding:
+    from bot.assembly import make_vad
+
+    try:
+        make_vad(settings)()
+    except Exception as error:  # a broken installation can raise anything on import
+        fix = error.hint if isinstance(error, JoyVLError) else "Install again: make demo."
+        return Finding("Hearing", Verdict.PARTLY, f"nobody is heard speaking: {error}"[:200], fix)
+    return Finding("Hearing", Verdict.OK, f"tells when somebody speaks ({settings.voice_activity})")
+
+
 def _programs() -> Iterable[Finding]:
     for part, program, use in (
         ("English voice", "flite", "the bot speaks English"),
@@ -120,13 +133,13 @@ def _camera() -> Finding:
 
 
 def _livekit_server() -> Finding:
-    path = shutil.which("livekit-server")
+    path = shutil.which("livekit-server") or shutil.which(str(_BUILT_SERVER))
     if path:
         return Finding("LiveKit server", Verdict.OK, path)
     return Finding(
         "LiveKit server",
         Verdict.PARTLY,
-        "no livekit-server on the PATH; only needed to host rooms here",
+        "none here; only needed to host rooms on this machine",
         "See docs/livekit.md, or use a server elsewhere.",
     )
 
@@ -142,18 +155,17 @@ def _livekit(settings: Settings) -> Finding:
             "no key configured",
             "Set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET to join rooms.",
         )
-    address = urlsplit(settings.livekit_url)
-    port = address.port or (443 if address.scheme in {"wss", "https"} else 80)
     try:
-        socket.create_connection((address.hostname or "", port), CONNECT_WITHIN).close()
-    except (OSError, ValueError) as error:
-        return Finding(
-            "LiveKit rooms",
-            Verdict.MISSING,
-            f"{address.hostname}:{port} does not answer: {error}",
-            "Check LIVEKIT_URL.",
-        )
-    return Finding("LiveKit rooms", Verdict.OK, f"{address.hostname}:{port} answers")
+        address = urlsplit(settings.livekit_url)
+        where = f"{address.hostname}:{address.port or (443 if address.scheme in {'wss', 'https'} else 80)}"
+    except ValueError:
+        return Finding("LiveKit rooms", Verdict.MISSING, "LIVEKIT_URL is no address", "Check LIVEKIT_URL.")
+    try:
+        host, _, port = where.rpartition(":")
+        socket.create_connection((host, int(port)), CONNECT_WITHIN).close()
+    except OSError as error:
+        return Finding("LiveKit rooms", Verdict.MISSING, f"{where} does not answer: {error}", "Check LIVEKIT_URL.")
+    return Finding("LiveKit rooms", Verdict.OK, f"{where} answers")
 
 
 def _delegate(settings: Settings) -> Finding:

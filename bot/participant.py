@@ -16,7 +16,7 @@ from joyvl_core.acts.voice import Speaker
 from joyvl_core.addressing import Addressing, command
 from joyvl_core.clock import LoopClock
 from joyvl_core.engine import Engine, EngineSettings
-from joyvl_core.errors import JoyVLError
+from joyvl_core.errors import BadInputError, JoyVLError
 from joyvl_core.events import AnyEvent, DeliveryEvent, EventLog, StatusEvent
 from joyvl_core.media import AudioChunk, Picture
 from joyvl_core.observation import Request
@@ -78,6 +78,9 @@ class Brief:
     Attributes:
         chat: Whether the room has a chat to post in and to announce itself in.
         seconds: Ends the stay at this session second.
+
+    Raises:
+        BadInputError: An instruction has no words.
     """
 
     persona: Persona = field(default_factory=Persona)
@@ -86,6 +89,10 @@ class Brief:
     chat: bool = True
     seconds: float | None = None
     engine: EngineSettings = field(default_factory=EngineSettings)
+
+    def __post_init__(self) -> None:
+        if not all(text.split() for text in self.instructions):
+            raise BadInputError("An instruction needs words.", source="instructions", kind="empty")
 
 
 class TerminalSink:

@@ -1,4 +1,4 @@
-"""Configuration: defaults, then `joyvl.toml`, then the environment, then flags."""
+"""Configuration: defaults, then `joyvl.toml`, then `.env.local`, then the environment, then flags."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from pydantic_settings import (
 from joyvl_core.errors import BadInputError
 
 CONFIG_FILE = "joyvl.toml"
+ENV_FILE = ".env.local"
 
 
 class Settings(BaseSettings):
     """Everything that can be set without a flag. Names of other services' variables stay as they are."""
 
-    model_config = SettingsConfigDict(env_prefix="JOYVL_", toml_file=CONFIG_FILE, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="JOYVL_", toml_file=CONFIG_FILE, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     name: str = Field(
         "JoyVL (AI)", max_length=80, description="The bot's name in rooms; it should say that it is an AI."
@@ -36,6 +39,11 @@ class Settings(BaseSettings):
     events: bool = Field(True, description="Whether events bring a tick forward.")
     per_minute: int = Field(40, ge=0, le=600, description="Most unasked remarks a minute.")
     threshold: float = Field(1.0, ge=0, le=1, description="Largest P(silence) at which the bot still speaks.")
+    quiet_hours: str = Field(
+        "",
+        pattern=r"^$|^([01]?\d|2[0-4])-([01]?\d|2[0-4])$",
+        description="Local hours in which nothing is said unasked, e.g. 22-7.",
+    )
     alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
 
     livekit_url: str = Field(
@@ -63,7 +71,7 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            DotEnvSettingsSource(settings_cls, env_file=".env.local"),
+            DotEnvSettingsSource(settings_cls, env_file=ENV_FILE, env_ignore_empty=True),
             TomlConfigSettingsSource(settings_cls),
         )
 
@@ -79,13 +87,17 @@ def load_settings(**flags: object) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        variable = where if where.isupper() else f"JOYVL_{where.upper()}"
         raise BadInputError(
             f"The setting {where} is not acceptable: {first['msg']}.",
             source="settings",
             kind="invalid",
-            hint=f"Look at {CONFIG_FILE}, the environment (JOYVL_{where.upper()}) and the flags.",
-        ) from error
-    except ValueError as error:
+            hint=f"Look at {CONFIG_FILE}, {ENV_FILE}, the environment ({variable}) and the flags.",
+        ) from None  # the original quotes what was given, which may be a secret
+    except (OSError, ValueError) as error:
         raise BadInputError(
-            f"{CONFIG_FILE} cannot be read: {error}", source="settings", kind="unreadable", hint="It must be TOML."
-        ) from error
+            f"{CONFIG_FILE} or {ENV_FILE} cannot be read: {error}",
+            source="settings",
+            kind="unreadable",
+            hint=f"{CONFIG_FILE} must be TOML, {ENV_FILE} lines of NAME=value.",
+        ) from None

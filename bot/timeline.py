@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from joyvl_core.events import AnyEvent, ChatEvent, DeliveryEvent, InstructionEvent, StatusEvent, TicketEvent, TickEvent
+from joyvl_core.text import tidy
 
 _DOTS_A_LINE = 60
+_LONGEST = 2_000
 
 
 def clock_time(t: float) -> str:
@@ -80,5 +82,6 @@ class Timeline:
 
 
 def _row(t: float, mark: str, words: str, style: str) -> Text:
-    # Text, not markup: what people and models write may hold square brackets.
+    # Text, not markup: what people and models write may hold square brackets, and what commands a terminal.
+    words = tidy(" ".join(words.split()), _LONGEST)
     return Text.assemble((f"{clock_time(t):>8}  ", "dim"), (f"{mark:<10} ", style), (words, style))

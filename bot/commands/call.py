@@ -14,12 +14,12 @@ import cv2
 import typer
 from rich.console import Console
 
-from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
+from bot.assembly import check_names, engine_settings, make_delegate, make_model, make_vad, make_voice
 from bot.call_server import create_call_app, serving
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.webrtc import CallConfig, WebRtcRoom
 from bot.settings import Settings, load_settings
-from bot.stay import open_log, until_interrupted
+from bot.stay import Outputs, until_interrupted
 from bot.tls import Certificate, certificate, machine_names
 from joyvl_core.clock import LoopClock
 from joyvl_core.events import AnyEvent
@@ -77,6 +77,7 @@ def serve_calls(settings: Settings, instructions: tuple[str, ...], where: Servin
 async def _serve(settings: Settings, instructions: tuple[str, ...], where: Serving) -> None:
     console = Console(stderr=True, highlight=False)
     made = certificate(now=datetime.datetime.now(datetime.UTC)) if where.tls else None
+    check_names(settings)
     voice = make_voice(settings)
     sessions = _Sessions(settings, instructions, voice, where.jsonl)
     loopback = where.host in {"127.0.0.1", "localhost", "::1"}
@@ -102,13 +103,13 @@ async def _serve(settings: Settings, instructions: tuple[str, ...], where: Servi
 
 
 class _Sessions:
-    """Lives each call: one participant, one model and one log a call; the voice is shared."""
+    """Lives each call: one participant, one model and one log a call; the voice and the brief are shared."""
 
     def __init__(
         self, settings: Settings, instructions: tuple[str, ...], voice: TextToSpeech | None, jsonl: str | None
     ) -> None:
         self._settings = settings
-        self._instructions = instructions
+        self._brief = Brief(Persona(settings.name, settings.language), instructions, engine=engine_settings(settings))
         self._voice = voice
         self._jsonl = jsonl
         self._made = 0
@@ -117,35 +118,32 @@ class _Sessions:
         """One call, from joining to leaving."""
         settings = self._settings
         clock = LoopClock(started=False)
-        log, timeline = open_log(clock, self._next_file())
+        out = Outputs(clock, self._next_file())
 
         def show(event: AnyEvent) -> None:
             room.send_event(event.model_dump(mode="json"))
 
-        log.subscribe(show)
-        brief = Brief(Persona(settings.name, settings.language), self._instructions, engine=engine_settings(settings))
+        out.log.subscribe(show)
         try:
             participant = Participant(
                 room,
-                make_model(settings, wall_time=True),
+                await asyncio.to_thread(make_model, settings, wall_time=True),
                 clock,
-                log,
+                out.log,
                 voice=self._voice,
                 make_vad=make_vad(settings),
                 delegate=make_delegate(settings),
-                brief=brief,
+                brief=self._brief,
             )
             await participant.run()
         finally:
-            if timeline:
-                timeline.finish()
-            log.close()
+            out.close()
 
     def _next_file(self) -> str | None:
         self._made += 1
-        if self._jsonl is None or self._made == 1:
+        if self._jsonl in (None, "-") or self._made == 1:
             return self._jsonl
-        path = Path(self._jsonl)
+        path = Path(str(self._jsonl))
         return str(path.with_stem(f"{path.stem}-{self._made}"))
 
 

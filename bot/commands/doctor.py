@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bot.diagnosis import Finding, Verdict, examine
 from bot.settings import load_settings
@@ -45,6 +46,9 @@ def doctor(
 def _table(findings: list[Finding]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
-        words = finding.detail if not finding.fix else f"{finding.detail}\n[dim]→ {finding.fix}[/]"
+        # Text, not markup: errors may hold square brackets.
+        words = Text(finding.detail)
+        if finding.fix:
+            words.append(f"\n→ {finding.fix}", "dim")
         table.add_row(_MARKS[finding.verdict], finding.part, words)
     return table

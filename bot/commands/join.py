@@ -14,7 +14,7 @@ from bot.assembly import engine_settings, make_delegate, make_model, make_vad, m
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.settings import Settings, load_settings
-from bot.stay import check_end, open_log, until_interrupted
+from bot.stay import Outputs, check_end, until_interrupted
 from joyvl_core.clock import LoopClock
 
 
@@ -84,7 +84,7 @@ def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOpti
 
 async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
     clock = LoopClock(started=False)
-    log, timeline = open_log(clock, jsonl)
+    out = Outputs(clock, jsonl)
     room = LiveKitRoom(options)
     voice = make_voice(settings)
     try:
@@ -93,17 +93,15 @@ async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl
             room,
             model,
             clock,
-            log,
+            out.log,
             voice=voice,
             make_vad=make_vad(settings),
             delegate=make_delegate(settings),
             brief=brief,
         )
-        ended = await until_interrupted(participant.run(), room.leave)
+        ended = await until_interrupted(participant.run(), room.leave, out.unread)
     finally:
         if voice is not None:
             await voice.aclose()
-        if timeline:
-            timeline.finish()
-        log.close()
+        out.close()
     check_end(ended)

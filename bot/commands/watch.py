@@ -14,7 +14,7 @@ from bot.assembly import engine_settings, make_delegate, make_model
 from bot.participant import Brief, Participant, Persona, Say
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from bot.settings import Settings, load_settings
-from bot.stay import check_end, open_log, until_interrupted
+from bot.stay import Outputs, check_end, until_interrupted
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.errors import BadInputError
 
@@ -98,14 +98,12 @@ def parse_say(text: str) -> Say:
 
 async def _watch(options: LivestreamOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
     clock = LoopClock(started=False)
-    log, timeline = open_log(clock, jsonl)
+    out = Outputs(clock, jsonl)
     room = LivestreamRoom(options)
     try:
         model = make_model(settings, inline=not options.realtime)
-        participant = Participant(room, model, clock, log, delegate=make_delegate(settings), brief=brief)
-        ended = await until_interrupted(participant.run(), room.leave)
+        participant = Participant(room, model, clock, out.log, delegate=make_delegate(settings), brief=brief)
+        ended = await until_interrupted(participant.run(), room.leave, out.unread)
     finally:
-        if timeline:
-            timeline.finish()
-        log.close()
+        out.close()
     check_end(ended)
