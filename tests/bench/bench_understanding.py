@@ -18,7 +18,7 @@ def main() -> None:
     started = time.perf_counter()
     understanding.warm()
     print(f"\nloading: {time.perf_counter() - started:.2f} s")
-    for name in ("tune", "heldout"):
+    for name in ("tune", "heldout", "blind", "blind2"):
         for language in ("en", "zh"):
             print(f"{name:8} {language}  {score(understanding, phrases(name, language)).row()}")
     spent = []

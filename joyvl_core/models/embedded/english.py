@@ -66,10 +66,12 @@ def with_article(words: str) -> str:
 def as_said(words: str, text: str) -> str:
     """A noun with the article that the person gave it, from the bot's side: "my dog" is "your dog"."""
     named = re.search(
-        rf"\b(?P<whose>my|our|your|his|their|the|that|this) (?:first |next )?{re.escape(words)}(?:e?s)?\b", text
+        rf"\b(?P<whose>my|our|your|his|their|the|that|this) (?:first |next )?{re.escape(words)}(?P<many>e?s)?\b", text
     )
     if named is None:
         return with_article(words)
+    if named["many"]:
+        return f"one of your {plural(words)}" if named["whose"] in ("my", "our") else with_article(words)
     whose = {"my": "your", "our": "your", "your": "my", "that": "the", "this": "the"}.get(
         named["whose"], named["whose"]
     )

@@ -12,7 +12,7 @@ from typing import Any
 from joyvl_core.models.embedded import cues
 from joyvl_core.models.embedded.chinese import measure
 from joyvl_core.models.embedded.english import as_said, plural, singular
-from joyvl_core.models.embedded.wishes import Intent, Wish
+from joyvl_core.models.embedded.wishes import Category, Intent, Wish
 
 _PEOPLE = frozenset(
     ("someone", "somebody", "anyone", "anybody", "everyone", "everybody", "whoever", "us", "we", "them", "they")
@@ -96,7 +96,8 @@ def span(seconds: float, language: str) -> str:
     """A length of time in words: "90 seconds", "5 minutes", "0.5 小时"."""
     for size, english, chinese in ((3600.0, "hour", "小时"), (60.0, "minute", "分钟"), (1.0, "second", "秒")):
         count = seconds / size
-        if size == 1.0 or (count >= 1 and (2 * count).is_integer()):
+        halves = size == 3600.0 or seconds > 180.0
+        if size == 1.0 or (count >= 1 and (count.is_integer() or (halves and (2 * count).is_integer()))):
             return f"{count:g} {chinese}" if language == "zh" else f"{count:g} {english}{'' if count == 1 else 's'}"
     return ""
 
@@ -116,6 +117,7 @@ def _english(wish: Wish) -> dict[str, str]:
         "s": "" if some in ("you", "they") else "s",
         "is": "are" if some in ("you", "they") else "is",
         "many": _many(wish.object),
+        "that": "who" if wish.category is Category.PERSON else "that",
         "the": _the(wish),
     }
 
@@ -129,7 +131,7 @@ def _some(wish: Wish) -> str:
         return "everybody"
     if not thing or thing in pronouns:
         return str(pronouns.get(thing, "something"))
-    return "somebody" if thing in ("people", "person") else as_said(_one(thing), wish.text.lower())
+    return "somebody" if thing in ("people", "person", "folk", "folks") else as_said(_one(thing), wish.text.lower())
 
 
 def _one(thing: str) -> str:
@@ -145,6 +147,8 @@ def _many(thing: str) -> str:
 
 def _the(wish: Wish) -> str:
     pronouns = _lines()["en"]["pronouns"]
+    if wish.event is Intent.SCENE_CHANGE and not wish.object:
+        return "the picture"
     which = _ORDINALS.get(wish.ordinal, f"number {wish.ordinal}") if wish.ordinal else ""
     if which:
         return f"the {which} {wish.object if wish.object not in pronouns else ''}".strip() + " one" * (
@@ -167,12 +171,12 @@ def _chinese(wish: Wish) -> dict[str, str]:
         "saying": saying,
         "greeting": wish.quote or "你好",
         "topic": wish.topic if saying == "提醒你" else "",
-        "every": span(wish.every or 0.0, "zh"),
+        "every": f" {span(wish.every or 0.0, 'zh')}".removeprefix(" 1 "),
         "within": span(wish.within or 0.0, "zh"),
         "event": _event(wish),
         "some": _some_chinese(wish),
         "many": thing,
-        "the": which + (thing or ("" if which else "那")),
+        "the": which + (thing or ("" if which else "画面" if wish.event is Intent.SCENE_CHANGE else "那")),
     }
 
 
@@ -180,6 +184,6 @@ def _some_chinese(wish: Wish) -> str:
     thing = wish.object
     if wish.first:
         return f"第一{measure(thing, wish.category)}{thing or '东西'}"
-    if thing and re.search(rf"我的?{re.escape(thing)}", wish.text):
-        return f"你的{thing}"
-    return "有人" if thing in ("人", "谁", "人影") else thing or "东西"
+    if thing and (mine := re.search(rf"我(的?{re.escape(thing)})", wish.text)):
+        return f"你{mine[1]}"
+    return "有人" if thing in ("人", "谁", "人影") else thing or "有东西"

@@ -57,7 +57,8 @@ _GOES_ON_ZH = re.compile(
 
 _MOTION = re.compile(r"\b(?:movement|motion|activity|action)s?$|动静|活动|东西|风吹草动")
 _PEOPLE_OR_ANY = (Category.PERSON, Category.ANYTHING)
-_SOMEBODY = re.compile(r"\b(?:somebody|someone|anybody|anyone)\b|有人|谁")
+_HELLO = re.compile(r"\bgreet\b|打个?招呼|问个?好")
+_SOMEBODY = re.compile(r"\b(?:somebody|someone|anybody|anyone)\b|别?让人|被人|别人|有人|谁")
 
 
 def fill(intent: Intent, text: str, language: str, found: list[Duration]) -> Wish:
@@ -149,8 +150,10 @@ def _with_words(wish: Wish, bare: str, chinese: bool, found: list[Duration]) -> 
     rest = _without(bare, found)
     if timed and (topic := (_TOPIC_ZH if chinese else _TOPIC_EN).search(rest)):
         about = topic[1].strip(" ,.!?")
-        if about and about not in ("once", "again", "一下", "一声"):
+        if about and about not in ("once", "again", "一下", "一声", "一次", "一遍", "一回"):
             return replace(wish, topic=about)
+    if wish.intent is Intent.TIME_EVERY and _HELLO.search(rest):
+        return replace(wish, quote="大家好" if chinese else "Hello!")
     if said := (_SAY_ZH if chinese else _SAY_EN).search(rest):
         words = said["words"].strip() if chinese else _SAY_END_EN.sub("", f"{said['words']} ").strip()
         words = re.sub(r"^(?:that|the words?) ", "", words) if not chinese else words

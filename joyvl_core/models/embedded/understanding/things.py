@@ -13,6 +13,8 @@ _DETERMINERS = words("things", "determiners")
 _STOPS = words("things", "stops")
 _PLACES = words("things", "places")
 _PRONOUNS = frozenset(("he", "she", "it", "they", "him", "her", "them", "one", "ones"))
+_OBJECTS = frozenset(("her", "him", "them"))
+"""Pronouns that stand alone where no noun follows: "when you see her"."""
 _NEVER_ALONE = frozenset(("me", "i", "us", "we", "who", "hand", "hands", "myself", *_PRONOUNS, *_PLACES))
 _WORD = re.compile(r"[a-z0-9][a-z0-9'-]*|[,.;!?]")
 _ENGLISH_WORD = re.compile(r"[a-z][a-z'-]*")
@@ -27,9 +29,10 @@ _ZH_LEADS = pattern("things", "zh_leads")
 _ZH_PLACES = pattern("things", "zh_places")
 _ZH_MASKED = pattern("things", "zh_masked")
 _ZH_ASIDE = re.compile(r"(?:告诉|提醒|通知|叫|喊|跟|和|对|让|给|帮)(?:我们?|大家)")
-_ZH_NO_THING = re.compile(r"[什么任何西次了过的到是多少几]")
+_ZH_NO_THING = re.compile(r"[什么任何西次了过的到是多少几位个只辆出来]")
 _ZH_AND = re.compile(r"还有|或者?|[和跟与]")
 _ZH_PRONOUNS = frozenset(["他", "她", "它", "他们", "她们", "它们"])
+_ZH_WHOSE = frozenset(["我", "他", "她"])
 _ZH_NEVER_ALONE = frozenset(["我", "谁", "大家", "手", "信", "包"])
 
 
@@ -81,13 +84,15 @@ def _noun_phrase(rest: str, *, one: bool) -> str:
 
 def _words(rest: str, one: bool) -> list[str]:
     kept: list[str] = []
+    pronoun = ""
     for word in _WORD.findall(rest):
         if not kept and (word in _DETERMINERS or word in ("see", "times")):
+            pronoun = word if word in _OBJECTS else ""
             continue
         if word in _STOPS or word in _DETERMINERS or not word[0].isalnum() or len(kept) == _LONGEST:
             break
         kept.append(word.removesuffix("'s"))
-    return _without_verb(kept, one)
+    return _without_verb(kept, one) or [pronoun] * bool(pronoun)
 
 
 def _without_verb(kept: list[str], one: bool) -> list[str]:
@@ -130,7 +135,8 @@ def _chinese_noun_in(text: str) -> str:
         if known and known[0] != "我":
             return _with_chinese_colour(text, lead.start("thing") + known.start(), known[0])
     for match in chinese_noun().finditer(text):
-        if match[0] not in _ZH_NEVER_ALONE or len(text.strip()) <= 4:
+        whose = match[0] in _ZH_WHOSE and chinese_noun().match(text, match.end())
+        if not whose and (match[0] not in _ZH_NEVER_ALONE or len(text.strip()) <= 4):
             return _with_chinese_colour(text, match.start(), match[0])
     if re.search(r"[的被把]?包(?!括)", text):
         return "包"
@@ -140,12 +146,15 @@ def _chinese_noun_in(text: str) -> str:
 
 
 def _with_chinese_colour(text: str, start: int, noun: str) -> str:
-    # 汽车和自行车: the second noun belongs to it.
+    # 汽车和自行车: the second noun belongs to it. 骑车的人: the second one is what it is about.
+    if (of := chinese_noun().match(text, start + len(noun) + 1)) and text[start + len(noun)] == "的":
+        return of[0]
     joint = _ZH_AND.match(text, start + len(noun))
     if joint and (second := chinese_noun().match(text, joint.end())):
         noun = f"{noun}{joint[0]}{second[0]}"
     before = text[max(0, start - 6) : start]
-    if (colour := chinese_colour().search(before)) and re.fullmatch(r"的?(?:小|大)?", before[colour.end() :]):
+    colour = chinese_colour().search(before)
+    if colour and re.fullmatch(r"的?(?:[那这][辆只个条台]?)?[小大]?", before[colour.end() :]):
         return before[colour.start() :] + noun
     return noun
 
