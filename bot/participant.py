@@ -32,10 +32,12 @@ from joyvl_core.ports import (
     TextToSpeech,
     VoiceActivity,
 )
+from joyvl_core.text import language_of, tidy
 
 _PRIVATE = ("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted")
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
+_LONGEST = 500
 _REMEMBERED = 256
 _SAME_AFTER = 60.0
 """Seconds after which the room is told the same again, unless it is about a wish: that is told once."""
@@ -272,11 +274,11 @@ class Participant:
 
     def _obey(self, text: str) -> None:
         """Plain commands work at once, whatever the model does."""
-        language = self._brief.persona.language
+        language = "zh" if language_of(text) == "zh" else self._brief.persona.language
         match command(text):
             case "leave":
                 self.engine.gates.muted = True  # the goodbye is said here, and once
-                self._leave(self._say_goodbye())
+                self._leave(self._say_goodbye(language))
             case "mute":
                 self._fall_silent()
                 self.engine.gates.muted = True
@@ -310,9 +312,9 @@ class Participant:
             await asyncio.wait_for(last_words, 1.0)
         await self._room.leave()
 
-    async def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, language: str) -> None:
         self._fall_silent()
-        await self._room.send_chat(GOODBYE[self._brief.persona.language])
+        await self._room.send_chat(GOODBYE[language])
 
     async def _finish_speaking(self) -> None:
         await asyncio.gather(*(sink.drained() for sink in (self._chat, self._speaker) if sink))
@@ -346,7 +348,7 @@ class Participant:
         """A status about a wish, or about the model, is one line of chat."""
         if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE) and not self._told(event):
             reason = event.reason if event.reason.endswith(_STOPS) else f"{event.reason}."
-            words = f"ℹ {reason} {event.remedy}".strip()
+            words = tidy(f"ℹ {reason} {event.remedy}".strip(), _LONGEST)
             self._outbox.put(lambda: self._room.send_chat(words))
 
     def _told(self, event: StatusEvent) -> bool:

@@ -24,9 +24,9 @@ T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-LEAVE_WITHIN = 1.4
+LEAVE_WITHIN = 1.2
 """Seconds a stay gets to end by itself after Ctrl-C before it is cancelled."""
-END_WITHIN = 1.8
+END_WITHIN = 1.6
 """Seconds after Ctrl-C at which the program ends, whatever some thread is still busy with."""
 EXIT_INTERRUPTED = 130
 
