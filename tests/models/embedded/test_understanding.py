@@ -185,6 +185,9 @@ def test_a_wish_read_alone_is_told_apart_from_talk_about_it(understanding: Under
         ("tell me when the llama spits", "llama"),
         ("tell me when the zorblax spits", "zorblax"),
         ("count the zorblaxes and tell me", "zorblaxes"),
+        ("when two dogs show up tell me", "dogs"),
+        ("count the blue and red cars", "cars"),
+        ("let me know when you see her", "her"),
     ],
 )
 def test_what_a_wish_is_about_has_no_verb_left_on_it(text: str, thing: str) -> None:

@@ -50,6 +50,13 @@ def chinese_colour() -> re.Pattern[str]:
     return re.compile("|".join(words))
 
 
+@lru_cache(maxsize=1)
+def two_colours() -> re.Pattern[str]:
+    """Matches "red or blue " before a noun: a wish holds one colour, so that of two neither is asked for."""
+    names = "|".join(sorted((word for word in _colours() if word.isascii()), key=len, reverse=True))
+    return re.compile(rf"\b(?:{names}) (?:and|or) (?:{names}) (?=[a-z])")
+
+
 def singular(word: str) -> str:
     """The singular of an English noun, as far as the lexicon needs it."""
     if word in _IRREGULAR:

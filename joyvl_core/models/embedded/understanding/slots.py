@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from joyvl_core.models.embedded import cues
 from joyvl_core.models.embedded.understanding.durations import Duration, Role
-from joyvl_core.models.embedded.understanding.lexicon import colour_of
+from joyvl_core.models.embedded.understanding.lexicon import colour_of, two_colours
 from joyvl_core.models.embedded.understanding.things import chinese_thing, english_thing, sort_of
 from joyvl_core.models.embedded.understanding.wording import quotes, unquoted
 from joyvl_core.models.embedded.understanding.wordlists import numbers, pattern, patterns
@@ -91,7 +91,7 @@ def fill(intent: Intent, text: str, language: str, found: list[Duration]) -> Wis
         text,
         object=thing,
         category=sort_of(thing, language),
-        colour=colour_of(thing or bare, language),
+        colour=colour_of(thing or two_colours().sub("", bare), language),
         quote=_quote(intent, text),
         ordinal=(_chinese_ordinal if chinese else _english_ordinal)(bare),
         standing=intent in STANDING and _stands(intent, bare, chinese),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 from joyvl_core.models.embedded.understanding.grammar import core
-from joyvl_core.models.embedded.understanding.lexicon import category_of, chinese_colour, chinese_noun, colour_of
+from joyvl_core.models.embedded.understanding.lexicon import (
+    category_of,
+    chinese_colour,
+    chinese_noun,
+    colour_of,
+    two_colours,
+)
 from joyvl_core.models.embedded.understanding.wordlists import lists, pattern, words
 from joyvl_core.models.embedded.wishes import Category
 
@@ -41,7 +47,7 @@ def english_thing(bare: str) -> str:
 
     A pronoun gives way to the noun that it stands for, where one is said before it.
     """
-    text = core(bare, "en")
+    text = two_colours().sub("", core(bare, "en"))
     for number, lead in enumerate(_LEADS):
         for match in lead.finditer(text):
             phrase = _noun_phrase(text[match.end() :], one="how" not in match[0] and "count" not in match[0])
@@ -86,7 +92,7 @@ def _words(rest: str, one: bool) -> list[str]:
     kept: list[str] = []
     pronoun = ""
     for word in _WORD.findall(rest):
-        if not kept and (word in _DETERMINERS or word in ("see", "times")):
+        if not kept and (word in _DETERMINERS or word in ("see", "times") or word.isdigit()):
             pronoun = word if word in _OBJECTS else ""
             continue
         if word in _STOPS or word in _DETERMINERS or not word[0].isalnum() or len(kept) == _LONGEST:
