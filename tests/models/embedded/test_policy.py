@@ -87,6 +87,20 @@ def test_nothing_more_is_claimed_in_chinese(text: str, object_: str, category: C
     assert hears(policy, 5, came(1, 4.5, "white")) == [line]
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("thing_", "category"),
+    [("", Category.ANYTHING), ("人", Category.PERSON), ("狗", Category.ANIMAL), ("老师", Category.PERSON)],
+)
+def test_those_who_come_or_go_in_a_row_are_told_in_other_words(language: str, thing_: str, category: Category) -> None:
+    # The same words within three seconds would be taken for a repetition and held back.
+    for intent in (Intent.APPEAR, Intent.LEAVE):
+        policy = serve(intent, "", language=language, object=thing_ if language == "zh" else "", category=category)
+        percept = came if intent is Intent.APPEAR else left
+        said = [line for i in range(4) for line in hears(policy, 5 + 0.7 * i, percept(i, 4.5 + 0.7 * i))]
+        assert len(set(said)) == 4
+
+
 @pytest.mark.parametrize(("seen", "told"), [("light blue", True), ("cyan", True), ("dark blue", True), ("grey", False)])
 def test_a_colour_is_wide_enough_for_its_neighbours(seen: str, told: bool) -> None:
     policy = serve(Intent.APPEAR, "a blue car", object="blue car", category=Category.VEHICLE, colour="blue")

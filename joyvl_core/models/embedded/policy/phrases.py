@@ -7,17 +7,109 @@ from datetime import datetime
 # Several ways of saying the same are used in turn.
 _LINES: dict[str, dict[str, tuple[str, ...]]] = {
     "appear": {"en": ("{a} is here.",), "zh": ("来了{a}。",)},
-    "appear_again": {"en": ("Another {noun} is here.",), "zh": ("又来了{a}。",)},
+    "appear_again": {
+        "en": (
+            "Another {noun} is here.",
+            "And another {noun}.",
+            "One more {noun}.",
+        ),
+        "zh": (
+            "又来了{a}。",
+            "再来了{a}。",
+            "还来了{a}。",
+        ),
+    },
     "appear_maybe": {"en": ("Something is here, maybe {a}.",), "zh": ("好像来了{a}。",)},
-    "appear_maybe_again": {"en": ("Something else is here, maybe {a}.",), "zh": ("好像又来了{a}。",)},
+    "appear_maybe_again": {
+        "en": (
+            "Something else is here, maybe {a}.",
+            "And something else, maybe {a}.",
+            "One more, maybe {a}.",
+        ),
+        "zh": (
+            "好像又来了{a}。",
+            "好像还来了{a}。",
+            "可能再来了{a}。",
+        ),
+    },
     "appear_maybe_somebody": {"en": ("Somebody is here, maybe {a}.",), "zh": ("有人来了，可能是{a}。",)},
-    "appear_maybe_somebody_again": {"en": ("Somebody else is here, maybe {a}.",), "zh": ("又有人来了，可能是{a}。",)},
+    "appear_maybe_somebody_again": {
+        "en": (
+            "Somebody else is here, maybe {a}.",
+            "And somebody else, maybe {a}.",
+            "One more, maybe {a}.",
+        ),
+        "zh": (
+            "又有人来了，可能是{a}。",
+            "还有人来了，可能是{a}。",
+            "再来一个人，可能是{a}。",
+        ),
+    },
     "appear_somebody": {"en": ("Somebody is here.",), "zh": ("有人来了。",)},
-    "appear_somebody_again": {"en": ("Somebody else is here.",), "zh": ("又有人来了。",)},
+    "appear_somebody_again": {
+        "en": (
+            "Somebody else is here.",
+            "And somebody else.",
+            "One more.",
+        ),
+        "zh": (
+            "又有人来了。",
+            "还有人来了。",
+            "再来一个人。",
+        ),
+    },
     "leave": {"en": ("{the} is gone.",), "zh": ("{the}走了。",)},
     "leave_maybe": {"en": ("Something is gone, maybe {a}.",), "zh": ("好像{a}走了。",)},
     "leave_maybe_somebody": {"en": ("Somebody left, maybe {a}.",), "zh": ("有人走了，可能是{a}。",)},
     "leave_somebody": {"en": ("Somebody left.",), "zh": ("有人走了。",)},
+    "leave_again": {
+        "en": (
+            "Another {noun} is gone.",
+            "And another {noun}.",
+            "One more {noun} is gone.",
+        ),
+        "zh": (
+            "又走了{a}。",
+            "还走了{a}。",
+            "再走了{a}。",
+        ),
+    },
+    "leave_somebody_again": {
+        "en": (
+            "Somebody else left.",
+            "And somebody else.",
+            "One more left.",
+        ),
+        "zh": (
+            "又有人走了。",
+            "还有人走了。",
+            "再走一个人。",
+        ),
+    },
+    "leave_maybe_again": {
+        "en": (
+            "Something else is gone, maybe {a}.",
+            "And something else, maybe {a}.",
+            "One more is gone, maybe {a}.",
+        ),
+        "zh": (
+            "好像{a}也走了。",
+            "好像又走了{a}。",
+            "可能还走了{a}。",
+        ),
+    },
+    "leave_maybe_somebody_again": {
+        "en": (
+            "Somebody else left, maybe {a}.",
+            "And somebody else, maybe {a}.",
+            "One more left, maybe {a}.",
+        ),
+        "zh": (
+            "又有人走了，可能是{a}。",
+            "还有人走了，可能是{a}。",
+            "再走一个人，可能是{a}。",
+        ),
+    },
     "empty": {"en": ("Everyone is gone.",), "zh": ("人都走了。",)},
     "hello": {"en": ("Hello!",), "zh": ("你好！",)},
     "goodbye": {"en": ("Goodbye!",), "zh": ("再见！",)},

@@ -31,7 +31,7 @@ class Appear(WishPolicy):
     def __init__(self, served: Served) -> None:
         super().__init__(served)
         self._arrivals = Arrivals(served.wish, served.start)
-        self._told = float("-inf")
+        self._row = _Row()
 
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> list[Utterance]:
         if self.done:
@@ -46,19 +46,33 @@ class Appear(WishPolicy):
         return self._arrivals.wake_at()
 
     def _tell(self, thing: Thing, now: float) -> Utterance:
-        again = "_again" if now - self._told < _AGAIN else ""
-        self._told = now
-        words = self.wish.quote or _line("appear", self.wish, again)
+        words = self.wish.quote or _line("appear", self.wish, self._row.place(now))
         return self.utter(words, Priority.ALERT, now, f"appeared at {phrases.clock(thing.since)}")
 
 
-def _line(event: str, wish: Wish, again: str = "") -> str:
+class _Row:
+    """Things that come or go shortly after one another: each is told in other words than the one before."""
+
+    def __init__(self) -> None:
+        self._told = float("-inf")
+        self._place = 0
+
+    def place(self, now: float) -> int:
+        """The place of the one that is told now in the row, 0 for the first."""
+        self._place = self._place + 1 if now - self._told < _AGAIN else 0
+        self._told = now
+        return self._place
+
+
+def _line(event: str, wish: Wish, place: int) -> str:
     """Who came or left, named no more surely than seen; a colour only where the wish names one."""
+    again = "_again" if place else ""
     maybe = "" if nouns.is_plain(wish) else "_maybe"
     somebody = "_somebody" if nouns.is_somebody(wish) or (maybe and wish.category is Category.PERSON) else ""
     return phrases.line(
         f"{event}{maybe}{somebody}{again}",
         wish.language,
+        turn=place - 1 if place else 0,
         a=nouns.perhaps(wish) if maybe else nouns.a_thing(wish, wish.colour),
         the=nouns.the_thing(wish, wish.colour),
         noun=f"{wish.colour} {nouns.noun(wish) or 'thing'}".strip(),
@@ -69,6 +83,10 @@ class Leave(WishPolicy):
     """Tells of each departure once."""
 
     kinds = frozenset({PerceptKind.LEAVE})
+
+    def __init__(self, served: Served) -> None:
+        super().__init__(served)
+        self._row = _Row()
 
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> list[Utterance]:
         if self.done:
@@ -84,7 +102,7 @@ class Leave(WishPolicy):
         return [self._tell(thing, moment.now) for thing in gone]
 
     def _tell(self, thing: Thing, now: float) -> Utterance:
-        words = self.wish.quote or _line("leave", self.wish)
+        words = self.wish.quote or _line("leave", self.wish, self._row.place(now))
         return self.utter(words, Priority.ALERT, now, f"left at {phrases.clock(thing.last)}")
 
 
