@@ -25,7 +25,11 @@ class InteractionModel(Protocol):
         ...
 
     async def step(self, observation: Observation) -> Decision:
-        """Answers one observation. Never called twice at once for a session."""
+        """Answers one observation. Never called twice at once for a session.
+
+        It is cancelled at its deadline; blocking work goes through `joyvl_core.threads.in_thread`, so that a
+        step that has ended has nothing under way.
+        """
         ...
 
     async def aclose(self) -> None:
