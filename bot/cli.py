@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 EXIT_FAILED = 1
 EXIT_NOT_STARTED = 2
 EXIT_INTERRUPTED = 130
 
+_interrupted = threading.Event()
 _ISSUES = "Run it again with --debug and report what it shows."
 
 
@@ -32,7 +34,7 @@ def _run(arguments: list[str]) -> int:
 
     try:
         app = make_app(arguments)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
         app()
     except JoyVLError as error:
         if "--debug" in arguments:
@@ -40,6 +42,8 @@ def _run(arguments: list[str]) -> int:
         _say(str(error), error.hint)
         return EXIT_FAILED if isinstance(error, StayFailedError) else EXIT_NOT_STARTED
     except Exception as error:  # whatever it is, a person is not shown a stack trace unasked
+        if _interrupted.is_set():
+            return EXIT_INTERRUPTED
         if "--debug" in arguments:
             raise
         _say(f"{type(error).__name__}: {error}", _ISSUES)
@@ -67,3 +71,9 @@ def _survive_any_text() -> None:
 
 def _quit(number: int, frame: FrameType | None) -> None:
     os._exit(EXIT_INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupts at once; with Python's own handler asyncio would wait for the next await, behind a loading model."""
+    _interrupted.set()
+    raise KeyboardInterrupt

@@ -1,5 +1,9 @@
+import asyncio
+import os
 import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -13,6 +17,7 @@ from joyvl_core.errors import BadInputError, StayFailedError
 def joyvl(monkeypatch, capsys):
     """Runs the command line in this process: exit code, stdout, stderr."""
     before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(cli, "_interrupted", threading.Event())
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["joyvl", *arguments])
@@ -103,6 +108,27 @@ def test_errors_are_one_line_and_a_code(joyvl, does, error, expected):
     assert "Traceback" not in err
     if str(error):
         assert err.splitlines()[0].endswith(f" {error}")
+
+
+def test_ctrl_c_does_not_wait_for_something_that_loads(joyvl, monkeypatch):
+    class Loading(Entry):
+        def load(self):
+            async def load():
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(10)  # noqa: ASYNC251 - a model that loads blocks like this
+
+            return lambda: asyncio.run(load())
+
+    monkeypatch.setattr(app, "entry_points", lambda group: [Loading("go", None)])
+    started = time.monotonic()
+    assert joyvl("go")[0] == 130
+    assert time.monotonic() - started < 2
+
+
+def test_an_interrupted_import_is_an_interrupt_whatever_it_raises(joyvl, does):
+    does(go=ImportError("numpy: cannot be loaded"))
+    cli._interrupted.set()
+    assert joyvl("go") == (130, "", "")
 
 
 def test_debug_shows_the_stack(joyvl, does, monkeypatch):
