@@ -43,7 +43,13 @@ def test_any_text_is_an_action(raw):
     assert parse(render(action)) == action
 
 
-@given(st.lists(st.sampled_from(["</silence>", "</response>", "</delegation>", "<delegation>", " ", "a", "\n", "<|", "|>", "</"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["</silence>", "</response>", "</delegation>", "<delegation>", " ", "a", "\n", "<|", "|>", "</"]
+        )
+    )
+)
 def test_any_mix_of_markers_is_an_action_that_survives_a_round_trip(parts):
     action = parse("".join(parts))
     assert parse(render(action)) == action

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import lap
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from joyvl_core.models.embedded.perception.blobs import Blob
 from joyvl_core.models.embedded.perception.target import State, Target
@@ -33,8 +33,8 @@ def match(targets: Sequence[Target], blobs: Sequence[Blob], t: float) -> dict[in
     for i, target in enumerate(targets):
         for j, blob in enumerate(blobs):
             cost[i, j] = _cost(target, blob, t)
-    rows, columns = linear_sum_assignment(cost)
-    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if cost[i, j] < _NEVER / 2}
+    _, assigned, _ = lap.lapjv(cost, extend_cost=True)
+    return {i: int(j) for i, j in enumerate(assigned) if j >= 0 and cost[i, j] < _NEVER / 2}
 
 
 def _cost(target: Target, blob: Blob, t: float) -> float:
