@@ -5,76 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from livekit import rtc
-from pydantic import SecretStr
 
-from bot.participant import Brief, Participant
-from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
-from integrations.tts.system import SystemSpeech
-from joyvl_core.clock import LoopClock
-from joyvl_core.events import EventLog, InstructionEvent, StatusEvent, TickEvent
-from joyvl_core.models.embedded import make_embedded_model
+from bot.rooms.livekit import LiveKitRoom
+from joyvl_core.events import InstructionEvent
+from tests.e2e.livekit_bot import Bot, bot_in
 from tests.e2e.livekit_people import LOUD, Person, person, until
-from tests.e2e.livekit_server import KEY, SECRET, LiveKitServer
+from tests.e2e.livekit_server import LiveKitServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 ENTERS = (4.3, 14.3, 14.8, 25.2)
 """When each car of the clip is first visible, in seconds."""
-
-
-@dataclass
-class Bot:
-    """A participant with all its real parts, running."""
-
-    room: LiveKitRoom
-    participant: Participant
-    log: EventLog
-
-    def ticks(self) -> list[TickEvent]:
-        return [event for event in self.log.recent() if isinstance(event, TickEvent)]
-
-    def said(self) -> list[str]:
-        return [tick.text for tick in self.ticks() if tick.action == "speak"]
-
-    def statuses(self) -> list[str]:
-        return [event.state for event in self.log.recent() if isinstance(event, StatusEvent)]
-
-
-@contextlib.asynccontextmanager
-async def bot_in(server: LiveKitServer, room_name: str, *instructions: str) -> AsyncIterator[Bot]:
-    room = LiveKitRoom(
-        LiveKitOptions(
-            server.url,
-            room_name,
-            api_key=KEY,
-            api_secret=SecretStr(SECRET),
-            identity="bot",
-            ice_servers=("stun:127.0.0.1",),
-        )
-    )
-    clock = LoopClock(started=False)
-    log = EventLog(clock)
-    voice = SystemSpeech()
-    brief = Brief(instructions=instructions)
-    participant = Participant(room, make_embedded_model(), clock, log, voice=voice, brief=brief)
-    stay = asyncio.create_task(participant.run())
-    bot = Bot(room, participant, log)
-    try:
-        await until(lambda: "room.joined" in bot.statuses(), what="joined")
-        yield bot
-    finally:
-        await asyncio.wait_for(room.leave(), 5)
-        await asyncio.wait_for(stay, 5)
-        await voice.aclose()
-        log.close()
 
 
 def spoken(alice: Person) -> list[tuple[float, str]]:
