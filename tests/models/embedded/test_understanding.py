@@ -82,6 +82,7 @@ def test_case_and_punctuation_do_not_change_what_is_meant(understanding: Underst
 def test_what_was_understood_is_said_in_the_language_of_the_wish(understanding: Understanding) -> None:
     assert understanding.read("Count the vehicles that pass").understood == "I will count the vehicles that pass."
     assert understanding.read("数一数经过的车").understood == "我会数经过的车。"
+    assert understanding.read("Count everything that passes by").understood == "I will count what passes."
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from joyvl_core.models.embedded.wishes import Category, Intent, Wish
 _PEOPLE = frozenset(
     ("someone", "somebody", "anyone", "anybody", "everyone", "everybody", "whoever", "us", "we", "them", "they")
 )
+_ANYTHING = frozenset(("everything", "anything", "whatever", "things", "stuff", "all"))
 _SEVERAL = re.compile(r" (?:and|or) |[和跟与]")
 _ANYBODY = re.compile(r"^(?:is|are) (?:any|some|there)|^any(?:one|body)|有.{0,4}(?:吗|么|没有|没)[?？]?$")
 _ORDINALS = {1: "first", 2: "second", 3: "third", -1: "last"}
@@ -69,7 +70,7 @@ def understood(wish: Wish) -> str:
     """The wish as one plain sentence of the bot, in the language of the wish."""
     lines = _lines()[wish.language]
     asked_once = "-asked" if not wish.standing else ""
-    bare = "-bare" if not wish.object else ""
+    bare = "-bare" if not wish.object or wish.object.lower() in _ANYTHING else ""
     names = (f"{wish.intent}{end}" for end in (*_variants(wish), asked_once + bare, asked_once, bare))
     line = next((lines[name] for name in names if name in lines), lines[str(wish.intent)])
     return str(line).format(**(_chinese(wish) if wish.language == "zh" else _english(wish)))
