@@ -23,6 +23,9 @@ _DOUBT_SECONDS = 1.2
 _STEADY_SECONDS = 0.3
 _HOLD_SECONDS = 0.4
 _STUCK_SECONDS = 4.0
+_CALM_SHARE, _CALM_WITHIN = 0.02, 0.4
+_BURST_SHARE, _BURST_BLOBS = 0.08, 3
+_BURST_STEADY, _BURST_OVER = 0.35, 1.2
 _COVERED_MOST = 0.45
 _COVERED_BY_KNOWN = 0.7
 _MISFIT_MOST = 14.0
@@ -57,6 +60,8 @@ class SceneWatch:
         self._blind = 0.0
         self._broken = 0.0
         self._changed_at: float | None = None
+        self._calm_at = float("-inf")
+        self._burst_at: float | None = None
 
     def look(
         self, t: float, now: Luma, expected: Luma, foreground: Foreground, covered: Mask, misfit: float
@@ -89,6 +94,8 @@ class SceneWatch:
         self._broken = self._broken + dt if broken and not changed else 0.0
         self._gone = self._gone + dt if changed and self._steady(t, small, variance) else 0.0
         self._blind = self._blind + dt if blind else 0.0
+        burst = self._burst(t, foreground)
+        new_slide = burst and t - (self._burst_at or t) >= _BURST_STEADY and self._steady(t, small, variance)
         self._remember(t, small)
         since = t if self._changed_at is None else self._changed_at
         if self._gone >= _HOLD_SECONDS:
@@ -97,7 +104,20 @@ class SceneWatch:
             return Verdict(blind=True, restart=True, new_scene=lost > 0.5, since=since)
         if self._broken >= _BROKEN_SECONDS and len(foreground.blobs) > _BROKEN_BLOBS:
             return Verdict(blind=True, restart=True, new_scene=True, since=t - self._broken)
-        return Verdict(blind=blind, broken=broken and self._broken < _DOUBT_SECONDS)
+        if new_slide and not blind:
+            return Verdict(blind=True, restart=True, new_scene=True, since=self._burst_at or t)
+        return Verdict(blind=blind, broken=burst or (broken and self._broken < _DOUBT_SECONDS))
+
+    def _burst(self, t: float, foreground: Foreground) -> bool:
+        """Whether several places changed at once out of calm: a slide does that, and nothing that moves."""
+        if foreground.share < _CALM_SHARE:
+            self._calm_at, self._burst_at = t, None
+        elif self._burst_at is None:
+            much = foreground.share >= _BURST_SHARE and len(foreground.blobs) >= _BURST_BLOBS
+            self._burst_at = t if much and t - self._calm_at <= _CALM_WITHIN else None
+        elif t - self._burst_at > _BURST_OVER:
+            self._burst_at, self._calm_at = None, float("-inf")
+        return self._burst_at is not None
 
     def _lost(
         self, small: NDArray[np.float32], variance: NDArray[np.float32], expected: Luma, covered: Mask
