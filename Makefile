@@ -13,7 +13,7 @@ demo: setup-base ## Watch it work: the call page on this machine (ARGS="--help" 
 	@$(BIN)/joyvl demo $(ARGS)
 
 test: lint ## Check everything: lint, types, layers, then all tests (ARGS="-k words" chooses)
-	$(BIN)/python -m pytest -m "not bench" $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup-dev ## Check style, types and layers
 	$(BIN)/ruff check
@@ -25,8 +25,8 @@ format: setup-dev ## Put the code into the project's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup-dev ## Measure: prints the tables that the README shows
-	$(BIN)/python -m pytest -m bench -s --timeout 0 $(ARGS)
+bench: setup-dev ## Measure: prints the tables that the README shows (ARGS="reaction codec" chooses)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup-dev ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) -c requirements/constraints.txt pyproject.toml -o requirements/base.txt

@@ -165,3 +165,11 @@ def test_every_adapter_has_its_test_and_its_line_in_the_docs():
             if f"`{name}`" not in docs:
                 wanting.append(f"{group} {name}: no line in the docs")
     assert not wanting
+
+
+def test_every_benchmark_can_be_run_by_name():
+    benches = sorted((ROOT / "tests" / "bench").glob("bench_*.py"))
+    assert benches
+    for path in benches:
+        tree = ast.parse(path.read_text())
+        assert any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body), path.name
