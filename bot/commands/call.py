@@ -153,5 +153,5 @@ def _say_where(console: Console, address: str, where: Serving, made: Certificate
         port = address.rsplit(":", 1)[1]
         for name in made.names:
             console.print(f"  https://{name}:{port}{where.path}", style="dim")
-        console.print(f"The certificate is self-signed. Its SHA-256 fingerprint:\n  {made.fingerprint}")
+        console.print(f"The certificate is self-signed. Its SHA-256 fingerprint:\n  {made.fingerprint}", soft_wrap=True)
     console.print("[dim]Ctrl-C ends it.[/]")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import cv2
 import typer
-from pydantic import SecretStr
 
 from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
 from bot.participant import Brief, Participant, Persona
@@ -73,9 +72,9 @@ def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOpti
     options = LiveKitOptions(
         url=settings.livekit_url,
         room=room,
-        token=settings.livekit_token if settings.livekit_token.get_secret_value() else None,
+        token=settings.livekit_token or None,
         api_key=settings.livekit_api_key,
-        api_secret=settings.livekit_api_secret if settings.livekit_api_secret.get_secret_value() else SecretStr(""),
+        api_secret=settings.livekit_api_secret,
         name=settings.name,
         alone_after=settings.alone_after,
     )

@@ -95,7 +95,7 @@ class SceneWatch:
         self._gone = self._gone + dt if changed and self._steady(t, small, variance) else 0.0
         self._blind = self._blind + dt if blind else 0.0
         burst = self._burst(t, foreground)
-        new_slide = burst and t - (self._burst_at or t) >= _BURST_STEADY and self._steady(t, small, variance)
+        new_slide = burst is not None and t - burst >= _BURST_STEADY and self._steady(t, small, variance)
         self._remember(t, small)
         since = t if self._changed_at is None else self._changed_at
         if self._gone >= _HOLD_SECONDS:
@@ -104,12 +104,12 @@ class SceneWatch:
             return Verdict(blind=True, restart=True, new_scene=lost > 0.5, since=since)
         if self._broken >= _BROKEN_SECONDS and len(foreground.blobs) > _BROKEN_BLOBS:
             return Verdict(blind=True, restart=True, new_scene=True, since=t - self._broken)
-        if new_slide and not blind:
-            return Verdict(blind=True, restart=True, new_scene=True, since=self._burst_at or t)
-        return Verdict(blind=blind, broken=burst or (broken and self._broken < _DOUBT_SECONDS))
+        if burst is not None and new_slide and not blind:
+            return Verdict(blind=True, restart=True, new_scene=True, since=burst)
+        return Verdict(blind=blind, broken=burst is not None or (broken and self._broken < _DOUBT_SECONDS))
 
-    def _burst(self, t: float, foreground: Foreground) -> bool:
-        """Whether several places changed at once out of calm: a slide does that, and nothing that moves."""
+    def _burst(self, t: float, foreground: Foreground) -> float | None:
+        """Since when several places have changed at once out of calm: a slide does that, and nothing that moves."""
         if foreground.share < _CALM_SHARE:
             self._calm_at, self._burst_at = t, None
         elif self._burst_at is None:
@@ -117,7 +117,7 @@ class SceneWatch:
             self._burst_at = t if much and t - self._calm_at <= _CALM_WITHIN else None
         elif t - self._burst_at > _BURST_OVER:
             self._burst_at, self._calm_at = None, float("-inf")
-        return self._burst_at is not None
+        return self._burst_at
 
     def _lost(
         self, small: NDArray[np.float32], variance: NDArray[np.float32], expected: Luma, covered: Mask
