@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from joyvl_core.asked import DelegateTask
 from joyvl_core.clock import Clock
 from joyvl_core.errors import JoyVLError
 from joyvl_core.events import EventLog, TicketEvent, TickEvent
 from joyvl_core.observation import Observation, TicketNews, TicketState
-from joyvl_core.ports import Delegate, DelegateTask
+from joyvl_core.ports import Delegate
 
 MAX_DIGEST = 3_500
 PROGRESS_EVERY = 1.0
@@ -117,7 +118,7 @@ class Tickets:
         try:
             async with asyncio.timeout(self._settings.deadline):
                 answer = await delegate.answer(task, lambda words: self._progress(task.id, words))
-            self._settle(task.id, TicketState.DONE, answer[:MAX_DIGEST])
+            self._settle(task.id, TicketState.DONE, answer.text[:MAX_DIGEST])
         except TimeoutError:
             self._settle(task.id, TicketState.TIMED_OUT, "no answer in time")
         except JoyVLError as error:

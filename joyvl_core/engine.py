@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from joyvl_core.actions import Action, Delegate, Silence, Speak, name_of, render
 from joyvl_core.acts.gates import Candidate, Gates, GateSettings
+from joyvl_core.asked import DelegateTask
 from joyvl_core.asking import Asking
 from joyvl_core.clock import Clock
 from joyvl_core.delegation import DelegationSettings, Tickets, digest
@@ -39,7 +40,7 @@ from joyvl_core.observation import (
     TicketState,
     Trigger,
 )
-from joyvl_core.ports import Act, ActSink, DelegateTask, FrameWatcher, InteractionModel
+from joyvl_core.ports import Act, ActSink, FrameWatcher, InteractionModel
 from joyvl_core.ports import Delegate as DelegatePort
 from joyvl_core.text import language_of, tidy
 from joyvl_core.triggers import Due, Triggers

@@ -106,6 +106,8 @@ class TrackView:
         kind: What the codec makes of the newest frame.
         tokens: What that would cost.
         age_ms: How old the newest frame is; None without one.
+        changed: For a P-frame, where it differs from the frame before: left, top, right, bottom as shares of the
+            picture, 0 to 1. None for the others.
     """
 
     id: str
@@ -114,6 +116,28 @@ class TrackView:
     kind: FrameKind = FrameKind.NONE
     tokens: int = 0
     age_ms: float | None = None
+    changed: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recollection:
+    """Something from the archive that a question about the past brought up.
+
+    Attributes:
+        t: Session second at which it happened; for a summary, at which it begins.
+        kind: What it is: said, heard, chat, text, seen, summary, block.
+        text: In words.
+        until: Session second at which it ends.
+        thumbnail: A small JPEG of the moment, where one was kept.
+        score: How well it fits the question, higher is better.
+    """
+
+    t: float
+    kind: str
+    text: str
+    until: float | None = None
+    thumbnail: bytes | None = None
+    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +152,8 @@ class Observation:
         triggers: Why the tick happened.
         skipped: Interval ticks that passed unseen since the last one, because the model was late.
         language: The language to answer in where a wish names none, `en` or `zh`.
+        recalled: What the archive holds on the questions that were asked, best first.
+        talkativeness: The dial, 0 to 1: 0.5 leaves the model to itself.
     """
 
     n: int
@@ -143,6 +169,8 @@ class Observation:
     results: tuple[TicketNews, ...] = ()
     can_delegate: bool = False
     language: str = "en"
+    recalled: tuple[Recollection, ...] = ()
+    talkativeness: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

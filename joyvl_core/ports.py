@@ -8,10 +8,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from joyvl_core.media import AudioChunk, Frame, Pcm, Picture, Rgb
-from joyvl_core.observation import Decision, Observation
+from joyvl_core.asked import Answer, DelegateTask
+from joyvl_core.media import AudioChunk, Frame, Pcm, Picture
+from joyvl_core.memory.items import MemoryItem, Summary, SummaryTask
+from joyvl_core.observation import Decision, Observation, Recollection
+from joyvl_core.turns import Clause, Terms
+
+if TYPE_CHECKING:
+    from joyvl_core.events import AnyEvent
 
 # --- models ---------------------------------------------------------------------------------
 
@@ -59,23 +65,30 @@ class FrameWatcher(Protocol):
         ...
 
 
+@runtime_checkable
+class TurnTaker(Protocol):
+    """A model that takes at most one turn in each whole second, and pays for pictures by the token."""
+
+    def terms(self) -> Terms:
+        """Asked before each tick."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A model whose words come bit by bit: what is complete can be said before the rest is known."""
+
+    def on_clause(self, say: Callable[[Clause], None]) -> None:
+        """Who is told of each clause, in order, while `step` is under way. The decision still holds the whole."""
+        ...
+
+
 class TextEmbedder(Protocol):
     """Meaning of short texts as vectors."""
 
     def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """Unit vectors, one a text. Blocks: call it in a thread."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class DelegateTask:
-    """A question for somebody else. `pictures` are the recent frames, oldest first; `digest` what is known."""
-
-    id: str
-    question: str
-    digest: str
-    pictures: tuple[Rgb, ...] = ()
-    language: str = "en"
 
 
 class Delegate(Protocol):
@@ -86,11 +99,75 @@ class Delegate(Protocol):
         """Who answers, for the log."""
         ...
 
-    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> str:
-        """Answers in words, reporting progress on the way.
+    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> Answer:
+        """Answers, reporting progress in words on the way.
 
         Raises:
             JoyVLError: It cannot answer; `hint` says what to do.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Releases everything it holds. Idempotent."""
+        ...
+
+
+# --- memory ---------------------------------------------------------------------------------
+
+
+class Ledger(Protocol):
+    """A durable copy of the session's log."""
+
+    def write(self, event: AnyEvent) -> None:
+        """Takes an event and returns at once; it is written in the background, in order."""
+        ...
+
+    async def committed(self) -> None:
+        """Returns once everything taken so far survives the end of this process."""
+        ...
+
+
+class MemoryKeeper(Protocol):
+    """Where what is to be remembered goes. Returns at once; it is written in the background."""
+
+    def keep(self, item: MemoryItem) -> None:
+        """Remembers an item."""
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A model whose memory outlives its process."""
+
+    def keep_in(self, keeper: MemoryKeeper) -> None:
+        """Where it keeps what it remembers, from now on. Called before the first step."""
+        ...
+
+    def resume(self, items: Sequence[MemoryItem]) -> None:
+        """What was kept before, oldest first. Called before the first step."""
+        ...
+
+    def forget(self, since: float, until: float) -> None:
+        """Forgets what happened between two session seconds; the keeper's copy is erased by its owner."""
+        ...
+
+
+class Archive(Protocol):
+    """Everything a session remembers, to be asked about."""
+
+    async def search(self, question: str, *, now: float, limit: int = 6) -> tuple[Recollection, ...]:
+        """What fits the question best, by words and by meaning, best first. `now`: the session second of asking."""
+        ...
+
+
+class Summarizer(Protocol):
+    """Makes long things short."""
+
+    async def summarize(self, task: SummaryTask) -> Summary:
+        """The summary.
+
+        Raises:
+            JoyVLError: It cannot be made.
         """
         ...
 
@@ -288,6 +365,7 @@ class Act:
         text: What is said.
         expires: Session second after which it is stale and dropped.
         reply_to_chat: It answers a typed line: chat only.
+        more: The text goes on with the next act of the same tick.
     """
 
     tick: int
@@ -298,6 +376,7 @@ class Act:
     replace: str = ""
     expires: float = field(default=float("inf"))
     reply_to_chat: bool = False
+    more: bool = False
 
 
 class ActSink(Protocol):

@@ -1,10 +1,10 @@
 import asyncio
 
+from joyvl_core.asked import DelegateTask
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.delegation import MAX_DIGEST, DelegationSettings, Tickets
 from joyvl_core.errors import UnavailableError
 from joyvl_core.events import EventLog, TicketEvent
-from joyvl_core.ports import DelegateTask
 from tests.stand_ins import ScriptedDelegate
 
 

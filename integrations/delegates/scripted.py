@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from joyvl_core.asked import Answer, DelegateTask
 from joyvl_core.errors import BadInputError, UnavailableError
-from joyvl_core.ports import DelegateTask
 
 _SOURCE = "delegate.scripted"
 
@@ -40,13 +40,13 @@ class ScriptedDelegate:
     def __init__(self, lines: list[Line]) -> None:
         self._lines = lines
 
-    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> str:
+    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> Answer:
         question = task.question.casefold()
         for line in self._lines:
             if line.ask.casefold() in question:
                 progress("looking it up")
                 await asyncio.sleep(line.seconds)
-                return line.answer
+                return Answer(line.answer)
         raise UnavailableError(
             "the script has no answer to this",
             source=_SOURCE,

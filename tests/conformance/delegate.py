@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from joyvl_core.asked import DelegateTask
 from joyvl_core.clock import run_virtual
-from joyvl_core.ports import Delegate, DelegateTask
+from joyvl_core.ports import Delegate
 
 TASK = DelegateTask("d1", "What brand is that car?", "It is second 12 of the session.")
 
@@ -22,7 +23,7 @@ class DelegateConformance:
             delegate = self.make()
             answer = await delegate.answer(TASK, lambda _: None)
             await delegate.aclose()
-            return answer
+            return answer.text
 
         assert run_virtual(main()).strip()
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.delegates.scripted import Line, ScriptedDelegate, make_scripted_delegate
+from joyvl_core.asked import DelegateTask
 from joyvl_core.clock import run_virtual
 from joyvl_core.errors import BadInputError, UnavailableError
-from joyvl_core.ports import DelegateTask
 from tests.conformance.delegate import DelegateConformance
 
 
@@ -23,7 +23,7 @@ def test_the_first_line_that_fits_answers(tmp_path):
     progress: list[str] = []
 
     def ask(question: str) -> str:
-        return run_virtual(delegate.answer(DelegateTask("d1", question, ""), progress.append))
+        return run_virtual(delegate.answer(DelegateTask("d1", question, ""), progress.append)).text
 
     assert (ask("whose dog is it?"), ask("why?")) == ("A poodle.", "No idea.")
     assert progress

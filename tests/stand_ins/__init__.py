@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from joyvl_core.actions import parse
+from joyvl_core.asked import Answer as DelegateAnswer
+from joyvl_core.asked import DelegateTask
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.engine import Engine, EngineSettings
 from joyvl_core.events import AnyEvent, EventLog, TickEvent
 from joyvl_core.media import RgbPicture
 from joyvl_core.observation import Decision, Observation
-from joyvl_core.ports import Act, DelegateTask
+from joyvl_core.ports import Act
 
 Answer = str | Decision | Exception
 
@@ -55,13 +57,13 @@ class ScriptedDelegate:
         self._seconds = seconds
         self.tasks: list[DelegateTask] = []
 
-    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> str:
+    async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> DelegateAnswer:
         self.tasks.append(task)
         progress("thinking")
         await asyncio.sleep(self._seconds)
         if isinstance(self._answer, Exception):
             raise self._answer
-        return self._answer
+        return DelegateAnswer(self._answer)
 
     async def aclose(self) -> None:
         pass
