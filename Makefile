@@ -30,7 +30,7 @@ bench: setup-dev ## Measure: prints the tables that the README shows (ARGS="reac
 
 lock: setup-dev ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) -c requirements/constraints.txt pyproject.toml -o requirements/base.txt
-	$(UV_COMPILE) $(UPGRADE) -c requirements/base.txt --group dev pyproject.toml -o requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) -c requirements/base.txt --extra delegates --extra postgres --group dev pyproject.toml -o requirements/dev.txt
 	echo uv | $(UV_COMPILE) $(UPGRADE) - -o requirements/uv.txt
 
 clean: ## Remove caches and what tests left behind
