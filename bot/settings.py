@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -43,6 +44,15 @@ class Settings(BaseSettings):
         "",
         pattern=r"^$|^([01]?\d|2[0-4])-([01]?\d|2[0-4])$",
         description="Local hours in which nothing is said unasked, e.g. 22-7.",
+    )
+    codec: Literal["adaptive", "dense"] = Field(
+        "adaptive", description="Pictures for a model that pays by the token: what changed, or all of them."
+    )
+    codec_max_pixels: int = Field(
+        262_144, ge=32_768, le=262_144, description="Largest picture such a model is shown, in pixels."
+    )
+    codec_predicted: Literal["whole", "crop"] = Field(
+        "whole", description="What a small picture of a change shows: the whole frame, or a crop."
     )
     alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from joyvl_core.codec.light import Plane
 from joyvl_core.codec.motion import BlockMotion, Field, MotionSearch
-from joyvl_core.codec.tokens import model_size, tokens_of
+from joyvl_core.codec.tokens import MAX_PIXELS, model_size, tokens_of
 from joyvl_core.media import Frame
 from joyvl_core.observation import FrameKind
 
@@ -23,6 +23,8 @@ LONGEST_GOP = 16
 """P-frames after which a new group begins in any case."""
 
 Blocks = NDArray[np.bool_]
+Area = tuple[float, float, float, float]
+"""Left, top, right, bottom as shares of the picture, 0 to 1."""
 
 _SHRINK = 2
 """The search runs on the model's picture shrunk by this: a patch of 16 pixels is a block of 8."""
@@ -60,21 +62,46 @@ class Packet:
     changed: Blocks
     position: int
 
+    def area(self) -> Area | None:
+        """Where the frame differs: left, top, right, bottom as shares of the picture; None where nowhere."""
+        rows, columns = (np.flatnonzero(self.changed.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            return None
+        height, width = self.changed.shape
+        return (
+            float(columns[0]) / width,
+            float(rows[0]) / height,
+            float(columns[-1] + 1) / width,
+            float(rows[-1] + 1) / height,
+        )
+
 
 class AdaCodec:
-    """Encodes the sampled frames of one video track. One thread at a time; a few milliseconds a frame."""
+    """Encodes the sampled frames of one video track. One thread at a time; a few milliseconds a frame.
 
-    def __init__(self, *, gamma: float = GAMMA) -> None:
+    Args:
+        gamma: Predictive cost above which a new group begins.
+        max_pixels: Largest picture of an I-frame.
+    """
+
+    def __init__(self, *, gamma: float = GAMMA, max_pixels: int = MAX_PIXELS) -> None:
         self._gamma = gamma
+        self._max_pixels = max_pixels
         self._search = MotionSearch(_BLOCK)
         self._reference: Plane | None = None
         self._size = (0, 0)
         self._noise = np.zeros((0, 0), np.float32)
         self._position = 0
 
-    def encode(self, frame: Frame) -> Packet:
-        """Encodes the newest frame against the last one that was sent (I or P)."""
-        picture = _working(frame)
+    def encode(self, frame: Frame, *, keyframe: bool = False, predicted: bool = True) -> Packet:
+        """Encodes the newest frame against the last one that was sent (I or P).
+
+        Args:
+            frame: Of any size; another size than before begins a group.
+            keyframe: It is an I-frame, whatever changed.
+            predicted: P-frames can be shown; without them what would be one is an I-frame.
+        """
+        picture = _working(frame, self._max_pixels)
         if self._reference is None or self._size != frame.picture.size:
             return self._begin(frame, picture)
         motion = self._search.search(self._reference, picture)
@@ -82,11 +109,14 @@ class AdaCodec:
         changed = _supported(motion.still > floor)
         cost = float(np.where(changed, np.maximum(motion.cost - floor, 0.0), 0.0).mean())
         self._noise += (np.minimum(motion.still, _NOISIEST) - self._noise) * np.where(changed, 0.2, 1.0) * _NOISE_PACE
-        kind = self._kind(motion, changed, floor, cost, picture)
+        kind = FrameKind.I if keyframe else self._kind(motion, changed, floor, cost, picture)
+        if kind is FrameKind.P and not predicted:
+            kind = FrameKind.I
         if kind is not FrameKind.SKIP:
             self._reference = picture
             self._position = 0 if kind is FrameKind.I else self._position + 1
-        return Packet(kind, tokens_of(kind, self._size), cost, motion.field * _SHRINK, changed, self._position)
+        tokens = tokens_of(kind, self._size, self._max_pixels)
+        return Packet(kind, tokens, cost, motion.field * _SHRINK, changed, self._position)
 
     def _kind(self, motion: BlockMotion, changed: Blocks, floor: Plane, cost: float, picture: Plane) -> FrameKind:
         if float((motion.still - floor)[changed].sum()) < _LEAST_EXCESS:
@@ -104,12 +134,12 @@ class AdaCodec:
         self._noise = np.full((rows, columns), _FLOOR / 2, np.float32)
         motion = np.zeros((rows, columns, 2), np.int16)
         everything = np.ones((rows, columns), np.bool_)
-        return Packet(FrameKind.I, tokens_of(FrameKind.I, self._size), 0.0, motion, everything, 0)
+        return Packet(FrameKind.I, tokens_of(FrameKind.I, self._size, self._max_pixels), 0.0, motion, everything, 0)
 
 
-def _working(frame: Frame) -> Plane:
+def _working(frame: Frame, max_pixels: int) -> Plane:
     luma = frame.picture.luma()
-    width, height = model_size((luma.shape[1], luma.shape[0]))
+    width, height = model_size((luma.shape[1], luma.shape[0]), max_pixels)
     size = (width // _SHRINK, height // _SHRINK)
     return cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
