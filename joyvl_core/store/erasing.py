@@ -1,0 +1,126 @@
+"""Forgetting: per session, per range of time, and what is older than it may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from joyvl_core.store.database import Database
+from joyvl_core.store.rows import blank
+from joyvl_core.store.tables import (
+    REBUILD,
+    erasures,
+    events,
+    memory_items,
+    pictures,
+    search_entries,
+    search_vectors,
+    sessions,
+)
+
+_BATCH = 1_000
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased: events whose words are gone, memory items, pictures.
+
+    Attributes:
+        scrubbed: Nothing of it is left in the database's files either. False where somebody else reads an older
+            state of an SQLite file just now: it is gone from the file at the next erasing, or when all have closed it.
+    """
+
+    events: int
+    items: int
+    pictures: int
+    scrubbed: bool = True
+
+
+async def erase(database: Database, session: str, since: float | None, until: float | None, wall: float) -> Erased:
+    """Erases what a session holds between two of its seconds; all of it where neither is given.
+
+    Of an event remains that it happened, of a whole session its id and times. That it was erased is recorded.
+    """
+    async with database.writing() as connection:
+        new = insert(erasures).values(session=session, since=since, until=until, wall=wall)
+        record = (await connection.execute(new)).inserted_primary_key
+    number = record[0] if record else None
+    whole = since is None and until is None
+    blanked = 0 if whole else await _blank_events(database, session, since, until)
+    async with database.writing() as connection:
+        counts = {
+            table.name: await _delete(connection, table, session, since, until)
+            for table in (search_vectors, search_entries, memory_items, pictures)
+        }
+        if whole:
+            blanked = (await connection.execute(delete(events).where(events.c.session == session))).rowcount
+            await connection.execute(update(sessions).where(sessions.c.id == session).values(room=""))
+        if database.is_sqlite:
+            await connection.execute(text(REBUILD))
+        await connection.execute(update(erasures).where(erasures.c.id == number).values(finished=wall))
+    return Erased(blanked, counts["memory_items"], counts["pictures"], await scrub(database))
+
+
+async def retain(database: Database, wall: float, days: float, picture_days: float) -> int:
+    """Deletes sessions that ended more than `days` ago, and pictures older than `picture_days`. Returns how many."""
+    old = sessions.c.began + sessions.c.t < wall - days * DAY
+    async with database.writing() as connection:
+        moment = select(sessions.c.began).where(sessions.c.id == pictures.c.session).scalar_subquery()
+        stale = delete(pictures).where(moment + pictures.c.t < wall - picture_days * DAY)
+        shown = (await connection.execute(stale)).rowcount
+        gone = (await connection.execute(delete(sessions).where(old))).rowcount
+        if gone and database.is_sqlite:
+            await connection.execute(text(REBUILD))
+    if gone or shown:
+        await scrub(database)
+    return int(gone)
+
+
+async def scrub(database: Database) -> bool:
+    """Takes what was deleted out of the database's files too; whether nothing of it is left."""
+    if not database.is_sqlite:
+        return True
+    async with database.outside() as connection:
+        busy, *_ = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+        return not busy
+
+
+async def _blank_events(database: Database, session: str, since: float | None, until: float | None) -> int:
+    """Takes the words out of the events, a batch a transaction, so that the session can be written meanwhile."""
+    done, last = 0, 0
+    while True:
+        async with database.writing() as connection:
+            due = select(events.c.id, events.c.body).where(events.c.session == session, events.c.id > last)
+            due = due.where(*_between(events, since, until)).order_by(events.c.id).limit(_BATCH)
+            found = (await connection.execute(due)).all()
+            if not found:
+                return done
+            change = update(events).where(events.c.id == bindparam("number")).values(body=bindparam("line"))
+            await connection.execute(change, [{"number": row.id, "line": blank(row.body)} for row in found])
+        done, last = done + len(found), found[-1].id
+
+
+async def _delete(
+    connection: AsyncConnection, table: Table, session: str, since: float | None, until: float | None
+) -> int:
+    if table is search_vectors:
+        inside = select(search_entries.c.id).where(
+            search_entries.c.session == session, *_between(search_entries, since, until)
+        )
+        return (await connection.execute(delete(table).where(table.c.entry.in_(inside)))).rowcount
+    mine = delete(table).where(table.c.session == session, *_between(table, since, until))
+    return (await connection.execute(mine)).rowcount
+
+
+def _between(table: Table, since: float | None, until: float | None) -> list[ColumnElement[bool]]:
+    """The conditions for a row to lie between two session seconds, in part at least."""
+    end = table.c.until if "until" in table.c else table.c.t
+    found = []
+    if since is not None:
+        found.append(end >= since)
+    if until is not None:
+        found.append(table.c.t <= until)
+    return found
