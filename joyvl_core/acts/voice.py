@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from joyvl_core.acts.chat import Deliver
-from joyvl_core.acts.clauses import clauses
 from joyvl_core.acts.playback import FRAME, Playback
 from joyvl_core.acts.resample import Resampler
+from joyvl_core.acts.utterance import Utterance
 from joyvl_core.acts.waiting import Waiting
 from joyvl_core.clock import Clock
 from joyvl_core.errors import JoyVLError, UnavailableError
@@ -30,29 +30,14 @@ class VoicePolicy:
         waiting: How many acts may wait for their turn.
         breath: Seconds of silence after a clause within a sentence.
         pause: Seconds of silence after a sentence.
-        patience: Seconds to wait for the next sound of a text-to-speech before it counts as failed.
+        patience: Seconds to wait for the next sound of a text-to-speech before it counts as failed, and for the
+            next part of an utterance before it ends with what it has.
     """
 
     waiting: int = 4
     breath: float = 0.1
     pause: float = 0.24
     patience: float = 5.0
-
-
-@dataclass(slots=True)
-class _Utterance:
-    """What is being said. `heard` is how much of the text has begun to sound; `ended` why it was cut off."""
-
-    act: Act
-    heard: str = ""
-    begun: bool = False
-    ended: str = ""
-    task: asyncio.Task[None] | None = None
-
-    def cut(self, reason: str) -> None:
-        self.ended = self.ended or reason
-        if self.task:
-            self.task.cancel()
 
 
 def _ignore(_: object) -> None:
@@ -66,6 +51,9 @@ class Speaker:
     key takes the place of the one that waits or sounds, and an act that has expired is dropped. A delivery
     is reported when the first sound has been written to the track, or with the reason of the drop:
     `stale`, `replaced`, `interrupted`, `surplus`, `stopped`, `failed: …` or `closed`.
+
+    An act with `more` begins to sound while the rest of its tick's text is still to come: all parts are one
+    utterance, with one delivery and one growing caption. What cuts it off drops the parts to come too, silently.
 
     Args:
         tts: Makes the sound. It stays its maker's to close.
@@ -106,7 +94,8 @@ class Speaker:
         self._there = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._now: _Utterance | None = None
+        self._now: Utterance | None = None
+        self._given_up = -1
         self._speaking = False
         self._failing = False
 
@@ -116,7 +105,9 @@ class Speaker:
         return self._speaking
 
     def offer(self, act: Act) -> None:
-        for dropped, reason in self._waiting.add(act):
+        if self._goes_on(act):
+            return
+        for dropped, reason in self._waiting.add(Utterance(act)):
             self._drop(dropped, reason)
         if self._now and (reason := _displaced(self._now.act, act)):
             self._now.cut(reason)
@@ -134,8 +125,8 @@ class Speaker:
 
     def stop(self) -> None:
         """Falls silent at once and forgets what it was saying and about to say."""
-        for act in self._waiting.clear():
-            self._drop(act, "stopped")
+        for utterance in self._waiting.clear():
+            self._drop(utterance, "stopped")
         if self._now:
             self._now.cut("stopped")
         self._playback.flush()
@@ -150,22 +141,28 @@ class Speaker:
         try:
             while True:
                 await self._there.wait()
-                act, stale = self._waiting.take(self._clock.now())
+                utterance, stale = self._waiting.take(self._clock.now())
                 for dropped, reason in stale:
                     self._drop(dropped, reason)
-                if act is None:
+                if utterance is None:
                     self._there.clear()
                     self._rest()
                 else:
-                    await self._utter(_Utterance(act))
+                    await self._utter(utterance)
         finally:
-            for act in self._waiting.clear():
-                self._drop(act, "closed")
+            for utterance in self._waiting.clear():
+                self._drop(utterance, "closed")
             self._rest()
             self._playback.flush()
 
-    async def _utter(self, utterance: _Utterance) -> None:
-        """Says one act to its end, or until it is cut off, and reports what became of it."""
+    def _goes_on(self, act: Act) -> bool:
+        """Whether an act is a further part of an utterance that has been taken in, or given up, before."""
+        if any(utterance.grow(act) for utterance in (*self._waiting, *filter(None, [self._now]))):
+            return True
+        return act.tick == self._given_up
+
+    async def _utter(self, utterance: Utterance) -> None:
+        """Says one utterance to its end, or until it is cut off, and reports what became of it."""
         self._now = utterance
         utterance.task = asyncio.create_task(self._say(utterance), name="utterance")
         try:
@@ -176,18 +173,20 @@ class Speaker:
                 await asyncio.wait([utterance.task])
             self._now = None
             if utterance.begun:
+                self._forgo(utterance)
                 self._caption(utterance, final=True)
             else:
-                self._drop(utterance.act, utterance.ended or "nothing to say")
+                self._drop(utterance, utterance.ended or "nothing to say")
 
-    async def _say(self, utterance: _Utterance) -> None:
+    async def _say(self, utterance: Utterance) -> None:
         """The utterance's own task. Failures end here, as a reason."""
         try:
-            for clause in clauses(utterance.act.text):
-                async with aclosing(self._sound(clause, utterance.act.language)) as sound:
-                    await self._say_clause(utterance, clause, sound)
-                if utterance.ended:
-                    return
+            while clauses := await utterance.clauses(self._policy.patience):
+                for clause in clauses:
+                    async with aclosing(self._sound(clause, utterance.act.language)) as sound:
+                        await self._say_clause(utterance, clause, sound)
+                    if utterance.ended:
+                        return
             await self._playback.drain()
             if utterance.begun:
                 self._failing = False
@@ -196,7 +195,7 @@ class Speaker:
             self._playback.flush()
             self._report(error)
 
-    async def _say_clause(self, utterance: _Utterance, clause: str, sound: AsyncIterator[Pcm]) -> None:
+    async def _say_clause(self, utterance: Utterance, clause: str, sound: AsyncIterator[Pcm]) -> None:
         shown = False
         async for samples in sound:
             if not utterance.begun:
@@ -238,7 +237,7 @@ class Speaker:
                     return
                 yield chunk
 
-    def _begin(self, utterance: _Utterance) -> None:
+    def _begin(self, utterance: Utterance) -> None:
         utterance.begun = True
         self._deliver(utterance.act.tick, self.name, None)
         if not self._speaking:
@@ -252,12 +251,18 @@ class Speaker:
             self._speaking = False
             self._on_speaking(False)
 
-    def _caption(self, utterance: _Utterance, *, final: bool) -> None:
+    def _caption(self, utterance: Utterance, *, final: bool) -> None:
         segment = f"tick-{utterance.act.tick}"
         self._on_transcript(Transcript(segment, utterance.heard.strip(), utterance.act.language, final))
 
-    def _drop(self, act: Act, reason: str) -> None:
-        self._deliver(act.tick, self.name, reason)
+    def _drop(self, utterance: Utterance, reason: str) -> None:
+        self._forgo(utterance)
+        self._deliver(utterance.act.tick, self.name, reason)
+
+    def _forgo(self, utterance: Utterance) -> None:
+        """It has ended: parts of it that may still come are not wanted any more."""
+        if not utterance.whole:
+            self._given_up = max(self._given_up, utterance.act.tick)
 
     def _report(self, error: Exception) -> None:
         if not self._failing:

@@ -1,15 +1,17 @@
-"""Acts that wait for the voice: few, ordered, and dropped rather than late."""
+"""Utterances that wait for the voice: few, ordered, and dropped rather than late."""
 
 from __future__ import annotations
 
-from joyvl_core.ports import Act
+from collections.abc import Iterator
 
-Dropped = tuple[Act, str]
-"""An act that will not be heard, and why."""
+from joyvl_core.acts.utterance import Utterance
+
+Dropped = tuple[Utterance, str]
+"""An utterance that will not be heard, and why."""
 
 
 class Waiting:
-    """At most `room` acts: higher priority first, then older first; one per replace key.
+    """At most `room` utterances: higher priority first, then older first; one per replace key.
 
     Args:
         room: How many may wait.
@@ -17,33 +19,37 @@ class Waiting:
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._acts: list[Act] = []
+        self._all: list[Utterance] = []
 
     def __len__(self) -> int:
-        return len(self._acts)
+        return len(self._all)
 
-    def add(self, act: Act) -> list[Dropped]:
-        """Takes an act in; returns those that give way to it, itself perhaps among them."""
-        dropped = [(old, "replaced") for old in self._acts if act.replace and old.replace == act.replace]
-        self._acts = [old for old in self._acts if not (act.replace and old.replace == act.replace)]
-        self._acts.append(act)
-        while len(self._acts) > self._room:
-            least = min(self._acts, key=lambda each: each.priority)
-            self._acts.remove(least)
+    def __iter__(self) -> Iterator[Utterance]:
+        return iter(self._all)
+
+    def add(self, utterance: Utterance) -> list[Dropped]:
+        """Takes an utterance in; returns those that give way to it, itself perhaps among them."""
+        replace = utterance.act.replace
+        replaced = [old for old in self._all if replace and old.act.replace == replace]
+        self._all = [*(old for old in self._all if old not in replaced), utterance]
+        dropped = [(old, "replaced") for old in replaced]
+        while len(self._all) > self._room:
+            least = min(self._all, key=lambda each: each.act.priority)
+            self._all.remove(least)
             dropped.append((least, "surplus"))
         return dropped
 
-    def take(self, now: float) -> tuple[Act | None, list[Dropped]]:
-        """The act whose turn it is, if any, and those that are too old to be said."""
-        dropped = [(act, "stale") for act in self._acts if act.expires < now]
-        self._acts = [act for act in self._acts if act.expires >= now]
-        if not self._acts:
+    def take(self, now: float) -> tuple[Utterance | None, list[Dropped]]:
+        """The utterance whose turn it is, if any, and those that are too old to be said."""
+        dropped = [(each, "stale") for each in self._all if each.act.expires < now]
+        self._all = [each for each in self._all if each.act.expires >= now]
+        if not self._all:
             return None, dropped
-        first = max(self._acts, key=lambda each: each.priority)
-        self._acts.remove(first)
+        first = max(self._all, key=lambda each: each.act.priority)
+        self._all.remove(first)
         return first, dropped
 
-    def clear(self) -> list[Act]:
+    def clear(self) -> list[Utterance]:
         """Empties it and returns what was in it."""
-        acts, self._acts = self._acts, []
-        return acts
+        gone, self._all = self._all, []
+        return gone

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from joyvl_core.acts.utterance import Utterance
 from joyvl_core.acts.voice import Speaker, VoicePolicy
 from joyvl_core.acts.waiting import Waiting
 from joyvl_core.clock import LoopClock, run_virtual
@@ -95,15 +96,15 @@ def test_what_waits_is_bounded_and_nothing_is_lost(arriving: list[Act], room: in
     waiting = Waiting(room)
     gone = 0
     for act in arriving:
-        gone += len(waiting.add(act))
+        gone += len(waiting.add(Utterance(act)))
         assert len(waiting) <= room
     taken: list[Act] = []
     while len(waiting):
-        act, stale = waiting.take(5.0)
+        utterance, stale = waiting.take(5.0)
         gone += len(stale)
-        if act is not None:
-            assert act.expires >= 5.0
-            taken.append(act)
+        if utterance is not None:
+            assert utterance.act.expires >= 5.0
+            taken.append(utterance.act)
     assert [act.priority for act in taken] == sorted((act.priority for act in taken), reverse=True)
     keys = [act.replace for act in taken if act.replace]
     assert len(keys) == len(set(keys))

@@ -14,12 +14,15 @@ from integrations.tts.flite import FliteSpeech
 from integrations.tts.program import SpeechProgram
 from integrations.tts.system import SystemSpeech
 from integrations.vad.silero import SileroActivity
+from joyvl_core.acts.clauses import clauses
 from joyvl_core.acts.voice import Speaker
 from joyvl_core.clock import LoopClock
 from joyvl_core.media import AudioChunk, Pcm
 from joyvl_core.ports import Act, TextToSpeech
 
 RUNS = 15
+PACE, TOKEN = 0.02, 4
+"""Seconds and characters of a token of a model that streams."""
 LOUD = 160
 TEXTS = {
     "en short": "Three.",
@@ -65,6 +68,25 @@ async def spoken(tts: TextToSpeech, text: str, language: str) -> tuple[float, fl
     task.cancel()
     await asyncio.wait([task])
     return first, took, track.seconds
+
+
+async def growing(tts: TextToSpeech, text: str, language: str, *, streamed: bool) -> float:
+    """Seconds from a model's first token to the first sound, clause by clause or when the whole text is there."""
+    track = FirstSound()
+    speaker = Speaker(tts, track, LoopClock(), lambda *_: None)
+    task = asyncio.create_task(speaker.run())
+    await asyncio.sleep(0)
+    start, said = time.perf_counter(), 0
+    for count in range(0, len(text), TOKEN):
+        await asyncio.sleep(PACE)
+        for piece in clauses(text[said:count])[:-1] if streamed else []:
+            said += len(piece)
+            speaker.offer(Act(1, 0.0, piece, language, more=True))
+    speaker.offer(Act(1, 0.0, text[said:], language))
+    await speaker.drained()
+    task.cancel()
+    await asyncio.wait([task])
+    return (track.at or start) - start
 
 
 async def whole(program: str, text: str, voice: str) -> tuple[float, float, float]:
@@ -113,6 +135,19 @@ async def latencies() -> None:
                 await row(name, label, lambda p=program, t=text, v=voice: whole(p, t, v))
 
 
+async def streams() -> None:
+    tts = SystemSpeech()
+    await tts.warm()
+    print(f"\n| a model that writes {1 / PACE:.0f} tokens a second | by clause: first sound p50, ms | whole text, ms |")
+    print("|---|---|---|")
+    for label, text in TEXTS.items():
+        found = [
+            np.median([await growing(tts, text, label[:2], streamed=streamed) for _ in range(RUNS)]) * 1000
+            for streamed in (True, False)
+        ]
+        print(f"| {label} | {found[0]:.0f} | {found[1]:.0f} |", flush=True)
+
+
 async def listening() -> None:
     speech = np.concatenate([chunk.samples async for chunk in FliteSpeech().speak(TEXTS["en long"], "en")])
     print("\n| listening to one person | of one core |")
@@ -126,6 +161,7 @@ async def listening() -> None:
 
 def main() -> None:
     asyncio.run(latencies())
+    asyncio.run(streams())
     asyncio.run(listening())
 
 
