@@ -25,6 +25,7 @@ missing_packages() { # base|dev: the Debian packages that are not here, one a li
   has ffmpeg || echo ffmpeg
   has chromium || echo chromium
   compgen -G '/usr/share/fonts/*/*/*CJK*' >/dev/null || echo fonts-noto-cjk
+  has postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
 }
 
 system_packages() {

@@ -245,8 +245,12 @@ def _nearest(
     likeness = matrix @ meaning
     if allowed is not None:
         likeness[~np.isin(numbers, allowed)] = -np.inf
-    order = np.argsort(-likeness)[:CANDIDATES]
-    return [int(numbers[i]) for i in order if np.isfinite(likeness[i])]
+    likely = likeness[np.isfinite(likeness)]
+    if not len(likely):
+        return []
+    # How alike is alike differs between models; what is nearer to the middle of all than to the best is not.
+    floor = (likely.max() + np.median(likely)) / 2
+    return [int(numbers[i]) for i in np.argsort(-likeness)[:CANDIDATES] if likeness[i] >= floor]
 
 
 async def _within(connection: AsyncConnection, session: str, span: Span) -> list[int]:

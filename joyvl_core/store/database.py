@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Insert, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -118,6 +119,13 @@ async def _patiently(step: Callable[[], Awaitable[None]]) -> None:
             return
 
 
+def insert_new(connection: AsyncConnection, table: Table, key: Sequence[str]) -> Insert:
+    """An insertion that leaves alone what is there already, by its key."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing(index_elements=key)
+    return postgresql.insert(table).on_conflict_do_nothing(index_elements=key)
+
+
 class explained:  # noqa: N801 - reads as a word of its `with`
     """Turns what a driver raises inside the block into an error with a hint. The password is in none of them."""
 
@@ -138,6 +146,11 @@ def _foreign(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] in ("asyncpg", "sqlite3", "aiosqlite")
 
 
+def _at_the_door(error: Exception) -> bool:
+    """Whether it kept a connection from being made: no statement was sent yet."""
+    return _foreign(error) or (isinstance(error, DBAPIError) and error.statement is None)
+
+
 def _meaning(error: Exception, url: URL) -> UnavailableError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     words = (str(cause).strip() or type(cause).__name__).splitlines()[0].rpartition(">: ")[2][:300]
@@ -155,7 +168,7 @@ def _meaning(error: Exception, url: URL) -> UnavailableError:
         code, hint = "damaged", "The file is no database, or a damaged one: move it away, or name another."
     elif url.get_backend_name() == "sqlite" and "unable to open" in words:
         code, hint = "unreachable", "Make the folder writable for this user, or name another file."
-    elif isinstance(error, OSError | TimeoutError | OperationalError | InterfaceError) or _foreign(error):
+    elif isinstance(error, OSError | TimeoutError | OperationalError | InterfaceError) or _at_the_door(error):
         code, hint = "unreachable", "Is the server running, and are name and password right? Check DATABASE_URL."
     return UnavailableError(
         f"The database {where} can't be used: {words}", source="store", kind=code, hint=hint, retryable=True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from joyvl_core.errors import UnavailableError
 from joyvl_core.store.database import Database
 from joyvl_core.store.rows import blank
 from joyvl_core.store.tables import (
@@ -21,6 +24,8 @@ from joyvl_core.store.tables import (
 )
 
 _BATCH = 1_000
+_TRIES = 3
+_AGAIN = 0.5
 DAY = 86_400.0
 
 
@@ -29,8 +34,8 @@ class Erased:
     """What was erased: events whose words are gone, memory items, pictures.
 
     Attributes:
-        scrubbed: Nothing of it is left in the database's files either. False where somebody else reads an older
-            state of an SQLite file just now: it is gone from the file at the next erasing, or when all have closed it.
+        scrubbed: Nothing of it is left in the database's files either. False where other processes kept an SQLite
+            file busy, or the disk is full: erase again. PostgreSQL's own vacuum does it in the background.
     """
 
     events: int
@@ -70,22 +75,30 @@ async def retain(database: Database, wall: float, days: float, picture_days: flo
     async with database.writing() as connection:
         moment = select(sessions.c.began).where(sessions.c.id == pictures.c.session).scalar_subquery()
         stale = delete(pictures).where(moment + pictures.c.t < wall - picture_days * DAY)
-        shown = (await connection.execute(stale)).rowcount
+        await connection.execute(stale)
         gone = (await connection.execute(delete(sessions).where(old))).rowcount
         if gone and database.is_sqlite:
             await connection.execute(text(REBUILD))
-    if gone or shown:
-        await scrub(database)
     return int(gone)
 
 
 async def scrub(database: Database) -> bool:
-    """Takes what was deleted out of the database's files too; whether nothing of it is left."""
+    """Takes what was deleted out of the database's files too; whether nothing of it is left.
+
+    Overwriting what is deleted is not enough: copies stay behind where rows once moved between pages. So the file is
+    written anew, about a second for each 200 MB, in which nothing else is written.
+    """
     if not database.is_sqlite:
         return True
-    async with database.outside() as connection:
-        busy, *_ = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
-        return not busy
+    for _ in range(_TRIES):
+        with contextlib.suppress(UnavailableError):
+            async with database.outside() as connection:
+                await connection.exec_driver_sql("VACUUM")
+                busy, *_ = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+            if not busy:
+                return True
+        await asyncio.sleep(_AGAIN)
+    return False
 
 
 async def _blank_events(database: Database, session: str, since: float | None, until: float | None) -> int:

@@ -37,7 +37,7 @@ def configuration(connection: Connection) -> Config:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the tables are the newest already."""
+    """Whether the tables are surely the newest already; of a database with further branches only Alembic can tell."""
     if not inspect(connection).has_table("alembic_version"):
         return False
     return HEAD in connection.scalars(select(text("version_num")).select_from(text("alembic_version"))).all()

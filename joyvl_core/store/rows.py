@@ -147,8 +147,14 @@ def entry_of_item(row: Row) -> Row | None:
 
 
 def blank(body: str) -> str:
-    """An event's line without what was said, written or seen, and by whom: what remains is that it happened."""
-    event = read_event(body)
+    """An event's line without what was said, written or seen, and by whom: what remains is that it happened.
+
+    A line that can't be read becomes an empty object.
+    """
+    try:
+        event = read_event(body)
+    except ValidationError:
+        return "{}"
     words = {
         name: ""
         for name in ("text", "raw", "author", "speaker", "question", "digest", "reason", "remedy", "note")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from joyvl_core.errors import BadInputError
@@ -16,6 +16,7 @@ from joyvl_core.events import AnyEvent, InstructionEvent, TicketEvent, TickEvent
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.observation import Instruction, TicketNews, TicketState
 from joyvl_core.store import tables
+from joyvl_core.store.database import insert_new
 from joyvl_core.store.rows import item_of
 from joyvl_core.store.tables import events, memory_items, pictures, sessions
 from joyvl_core.text import tidy
@@ -92,20 +93,21 @@ async def begin(
     connection: AsyncConnection, session: str | None, *, room: str, wall: float, must_exist: bool
 ) -> Session:
     """Begins a session, or its next epoch, in the transaction given."""
-    if session is not None:
+    if session is None:
+        session = await _free_name(connection)
+    else:
         check_id(session)
-        taken = update(sessions).where(sessions.c.id == session).values(epoch=sessions.c.epoch + 1, ended=None)
-        found = (await connection.execute(taken.returning(sessions))).mappings().one_or_none()
-        if found is not None:
-            # SQLite hands whole numbers back as such where a change returns them.
-            resumed = await _resumed(connection, session, float(found["t"]), found["epoch"])
-            return Session(session, found["epoch"], float(found["began"]), found["room"], resumed)
-        if must_exist:
-            raise unknown(session)
-    name = session or await _free_name(connection)
-    where = tidy(room, tables.MAX_ROOM)
-    await connection.execute(insert(sessions).values(id=name, room=where, began=wall, epoch=1, t=0.0))
-    return Session(name, 1, wall, where)
+    if not must_exist:
+        new = {"id": session, "room": tidy(room, tables.MAX_ROOM), "began": wall, "epoch": 0, "t": 0.0}
+        await connection.execute(insert_new(connection, sessions, ("id",)), new)
+    taken = update(sessions).where(sessions.c.id == session).values(epoch=sessions.c.epoch + 1, ended=None)
+    found = (await connection.execute(taken.returning(sessions))).mappings().one_or_none()
+    if found is None:
+        raise unknown(session)
+    # SQLite hands whole numbers back as such where a change returns them.
+    t, began = float(found["t"]), float(found["began"])
+    resumed = await _resumed(connection, session, t, found["epoch"]) if found["epoch"] > 1 else None
+    return Session(session, found["epoch"], began, found["room"], resumed)
 
 
 async def end(connection: AsyncConnection, session: Session, t: float) -> None:

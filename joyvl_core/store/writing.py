@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Table, case, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from joyvl_core.errors import StayFailedError
 from joyvl_core.store.buffer import Waiting
+from joyvl_core.store.database import insert_new
 from joyvl_core.store.rows import Row
 from joyvl_core.store.sessions import Session
 from joyvl_core.store.tables import events, memory_items, pictures, search_entries, sessions
@@ -56,10 +56,5 @@ async def _insert(connection: AsyncConnection, table: Table, session: Session, r
     if not rows:
         return
     owner: dict[str, Any] = {"session": session.id, "epoch": session.epoch}
-    once = ["session", "epoch", "seq"]
-    insert = (
-        sqlite.insert(table).on_conflict_do_nothing(index_elements=once)
-        if connection.dialect.name == "sqlite"
-        else postgresql.insert(table).on_conflict_do_nothing(index_elements=once)
-    )
+    insert = insert_new(connection, table, ("session", "epoch", "seq"))
     await connection.execute(insert, [{**owner, "seq": seq, **row} for seq, row in rows])
