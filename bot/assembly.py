@@ -7,7 +7,10 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from bot.settings import Settings
+from integrations.delegates.options import DelegateOptions
+from integrations.egress import hosts
 from joyvl_core.acts.gates import GateSettings
+from joyvl_core.delegation import DelegationSettings
 from joyvl_core.engine import EngineSettings
 from joyvl_core.errors import BadInputError
 from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech, VoiceActivity
@@ -55,10 +58,39 @@ def make_delegate(settings: Settings) -> Delegate | None:
 
     Raises:
         BadInputError: There is none of that name, or its settings are missing.
+        UnavailableError: Its SDK is not installed.
     """
     if settings.delegate == NONE:
         return None
-    return cast(Delegate, _factory("joyvl.delegates", settings.delegate)(settings.delegate_script))
+    options = DelegateOptions(
+        script=settings.delegate_script,
+        model=settings.delegate_model,
+        url=settings.delegate_url,
+        command=settings.delegate_command,
+        tool=settings.delegate_tool,
+        secret=settings.delegate_secret,
+        allow_hosts=hosts(settings.delegate_allow_hosts),
+        openai_key=settings.openai_api_key,
+        openai_url=settings.openai_base_url,
+        anthropic_key=settings.anthropic_api_key,
+        anthropic_url=settings.anthropic_base_url,
+        price_in=settings.delegate_price_in,
+        price_out=settings.delegate_price_out,
+        priority=settings.delegate_priority,
+        max_tokens=settings.delegate_max_tokens,
+    )
+    return cast(Delegate, _factory("joyvl.delegates", settings.delegate)(options))
+
+
+def delegation_settings(settings: Settings) -> DelegationSettings:
+    """The bounds of a session's delegations; -1 sets none."""
+    return DelegationSettings(
+        at_once=settings.delegate_at_once,
+        tickets=settings.delegate_tickets if settings.delegate_tickets >= 0 else None,
+        tokens=settings.delegate_tokens if settings.delegate_tokens >= 0 else None,
+        money=settings.delegate_money if settings.delegate_money >= 0 else None,
+        deadline=settings.delegate_deadline,
+    )
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -66,7 +98,13 @@ def engine_settings(settings: Settings) -> EngineSettings:
     gates = GateSettings(
         per_minute=settings.per_minute, threshold=settings.threshold, quiet_hours=_hours(settings.quiet_hours)
     )
-    return EngineSettings(interval=settings.interval, events=settings.events, language=settings.language, gates=gates)
+    return EngineSettings(
+        interval=settings.interval,
+        events=settings.events,
+        language=settings.language,
+        gates=gates,
+        delegation=delegation_settings(settings),
+    )
 
 
 def _hours(text: str) -> tuple[int, int] | None:

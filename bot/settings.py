@@ -36,6 +36,31 @@ class Settings(BaseSettings):
     voice_activity: str = Field("silero", description="Tells speech from noise: a `joyvl.voice_activity` entry point.")
     delegate: str = Field("none", description="Who answers hard questions: a `joyvl.delegates` entry point, or `none`.")
     delegate_script: Path | None = Field(None, description="Answers of the scripted delegate (a JSON file).")
+    delegate_model: str = Field("", max_length=300, description="The model that is asked, by its service's name.")
+    delegate_url: str = Field("", max_length=2_000, description="The webhook, or an MCP server's endpoint.")
+    delegate_command: str = Field("", max_length=2_000, description="Starts an MCP server beside the bot.")
+    delegate_tool: str = Field("", max_length=200, description="The MCP server's tool; without it one is chosen.")
+    delegate_secret: SecretStr = Field(
+        SecretStr(""), description="Signs the webhook's requests; an MCP server's bearer token."
+    )
+    delegate_allow_hosts: str = Field(
+        "", max_length=2_000, description="Hosts that may be asked though they are not public, separated by commas."
+    )
+    delegate_priority: int | None = Field(None, description="vLLM's scheduling priority, lower is sooner.")
+    delegate_max_tokens: int = Field(1_500, ge=1, le=100_000, description="Longest answer of a model, in tokens.")
+    delegate_price_in: float = Field(0.0, ge=0, le=1e6, description="Price of a million tokens of the question.")
+    delegate_price_out: float = Field(0.0, ge=0, le=1e6, description="Price of a million tokens of the answer.")
+    delegate_deadline: float = Field(60.0, ge=1, le=3_600, description="Seconds that a question may take.")
+    delegate_at_once: int = Field(2, ge=1, le=4, description="Questions that are answered at the same time.")
+    delegate_tickets: int = Field(50, ge=-1, description="Most questions of a session; -1 sets no bound.")
+    delegate_tokens: int = Field(-1, ge=-1, description="Most tokens that a session's questions take; -1: no bound.")
+    delegate_money: float = Field(-1.0, ge=-1, description="Most that a session's questions cost; -1 sets no bound.")
+    openai_api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"))
+    openai_base_url: str = Field("", validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"))
+    anthropic_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("ANTHROPIC_API_KEY", "anthropic_api_key")
+    )
+    anthropic_base_url: str = Field("", validation_alias=AliasChoices("ANTHROPIC_BASE_URL", "anthropic_base_url"))
     interval: float = Field(1.0, gt=0.05, le=60, description="Seconds between ticks when nothing happens.")
     events: bool = Field(True, description="Whether events bring a tick forward.")
     per_minute: int = Field(40, ge=0, le=600, description="Most unasked remarks a minute.")

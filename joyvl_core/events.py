@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from math import isfinite
 from pathlib import Path
-from typing import IO, Annotated, Any, Literal, TypedDict
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -27,6 +27,9 @@ from joyvl_core.actions import ActionName
 from joyvl_core.clock import Clock
 from joyvl_core.observation import FrameKind, TicketState, Trigger
 from joyvl_core.text import whole
+
+if TYPE_CHECKING:
+    from joyvl_core.ports import Ledger
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -133,13 +136,28 @@ class SpeechEvent(Event):
 
 
 class TicketEvent(Event):
-    """A delegation moved on."""
+    """A delegation moved on.
+
+    `full` is the whole answer where it is longer than the digest. `spent_tokens` and `cost` are what it took, where
+    that is known. Fields that say nothing are left out of the line.
+    """
 
     kind: Literal["ticket"] = "ticket"
     id: Words
     state: TicketState
     question: Words
     digest: Words = ""
+    full: Annotated[Words | None, Field(max_length=100_000)] = None
+    spent_tokens: int | None = None
+    cost: Figure = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_says_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        for name in ("full", "spent_tokens", "cost"):
+            if fields[name] is None:
+                fields.pop(name)
+        return fields
 
 
 class StatusEvent(Event):
@@ -214,6 +232,20 @@ class EventLog:
         self._unheard: deque[AnyEvent] = deque()
         self._telling = False
         self._complained: set[int] = set()
+        self._ledger: Ledger | None = None
+
+    def to_ledger(self, ledger: Ledger) -> None:
+        """Hands every event to a durable copy too, from now on."""
+        self._ledger = ledger
+
+    async def committed(self) -> None:
+        """Returns once everything written so far would survive the end of this process.
+
+        Raises:
+            JoyVLError: The durable copy fails.
+        """
+        if self._ledger is not None:
+            await self._ledger.committed()
 
     def to_file(self, path: Path) -> None:
         """Appends every line to `path` from now on.
@@ -243,6 +275,8 @@ class EventLog:
     def write(self, event: AnyEvent) -> None:
         """Adds one event to the end of the log."""
         self._recent.append(event)
+        if self._ledger is not None:
+            self._ledger.write(event)
         broken = self._write_line(encode(event) + "\n") if self._streams else []
         self._unheard.append(event)
         for error in broken:

@@ -92,6 +92,16 @@ EVENTS = [
     DeliveryEvent(**_AT, tick=15, sink="voice"),
     DeliveryEvent(**_AT, tick=16, sink="chat", dropped="stale"),
     TicketEvent(**_AT, id="d1", state=TicketState.DONE, question="Whose dog is it?", digest="Ann's."),
+    TicketEvent(
+        **_AT,
+        id="d2",
+        state=TicketState.DONE,
+        question="What does it eat?",
+        digest="Bread, and …",
+        full="Bread, and butter.",
+        spent_tokens=1_240,
+        cost=0.0031,
+    ),
 ]
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from integrations.delegates.options import DelegateOptions
 from joyvl_core.asked import Answer, DelegateTask
 from joyvl_core.errors import BadInputError, UnavailableError
 
@@ -58,12 +58,13 @@ class ScriptedDelegate:
         """Holds nothing."""
 
 
-def make_scripted_delegate(script: Path | None) -> ScriptedDelegate:
-    """The delegate of a script file.
+def make_scripted_delegate(options: DelegateOptions) -> ScriptedDelegate:
+    """The delegate of the script file that the settings name.
 
     Raises:
         BadInputError: There is no such file, or it is not of the form above.
     """
+    script = options.script
     if script is None:
         raise BadInputError(
             "The scripted delegate needs a script.",
