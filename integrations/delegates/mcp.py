@@ -24,7 +24,7 @@ from joyvl_core.errors import BadInputError, JoyVLError
 if TYPE_CHECKING:
     import httpx2
     from mcp import Client
-    from mcp_types import CallToolResult
+    from mcp.types import CallToolResult
 
 _SOURCE = "delegate.mcp"
 _PAGES = 5
