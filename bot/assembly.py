@@ -10,9 +10,11 @@ from bot.settings import Settings
 from integrations.delegates.options import DelegateOptions
 from integrations.egress import hosts
 from joyvl_core.acts.gates import GateSettings
+from joyvl_core.codec import CodecSettings
 from joyvl_core.delegation import DelegationSettings
-from joyvl_core.engine import EngineSettings
+from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError
+from joyvl_core.models.serving import ServerOptions
 from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech, VoiceActivity
 
 NONE = "none"
@@ -30,7 +32,18 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
         BadInputError: There is none of that name.
     """
     factory = _factory("joyvl.models", settings.model)
-    return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline))
+    server = ServerOptions(
+        url=settings.model_url,
+        name=settings.model_name,
+        key=settings.model_key,
+        prompts=settings.prompts,
+        context=settings.context,
+        delegates=settings.delegate != NONE,
+        summary_url=settings.summary_url,
+        summary_name=settings.summary_name,
+        codec=codec_settings(settings),
+    )
+    return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline, server=server))
 
 
 def make_voice(settings: Settings) -> TextToSpeech | None:
@@ -104,7 +117,15 @@ def engine_settings(settings: Settings) -> EngineSettings:
         language=settings.language,
         gates=gates,
         delegation=delegation_settings(settings),
+        codec=codec_settings(settings),
+        talkativeness=settings.talkativeness,
+        linger=settings.linger,
     )
+
+
+def codec_settings(settings: Settings) -> CodecSettings:
+    """How pictures are sent to a model that pays by the token."""
+    return CodecSettings(settings.codec, settings.codec_max_pixels, settings.codec_predicted)
 
 
 def _hours(text: str) -> tuple[int, int] | None:

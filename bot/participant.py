@@ -9,13 +9,17 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.keeping import Kept
 from bot.outbox import Outbox
+from bot.phrases import ANNOUNCEMENT, GOODBYE, MUTED, UNMUTED
+from bot.recording import NOTICE
 from joyvl_core.acts.chat import ChatSink, Deliver
 from joyvl_core.acts.listening import BargeIn
 from joyvl_core.acts.voice import Speaker
 from joyvl_core.addressing import Addressing, command
 from joyvl_core.clock import LoopClock
-from joyvl_core.engine import Engine, EngineSettings
+from joyvl_core.engine import Engine
+from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError, JoyVLError
 from joyvl_core.events import AnyEvent, DeliveryEvent, EventLog, StatusEvent
 from joyvl_core.media import AudioChunk, Picture
@@ -34,7 +38,10 @@ from joyvl_core.ports import (
 )
 from joyvl_core.text import language_of, tidy
 
-_PRIVATE = ("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted")
+_PRIVATE = (
+    *("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted"),
+    *("session.", "store.", "archive.", "recording."),
+)
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
 _LONGEST = 500
@@ -44,17 +51,6 @@ _SAME_AFTER = 60.0
 
 OPERATOR = "operator"
 """Author of the instructions that the bot came with."""
-
-ANNOUNCEMENT = {
-    "en": "{name} is here. I am an AI: I watch the video and listen. Write '@bot leave' to send me away.",
-    "zh": "{name} 来了。我是 AI，会看画面、听声音。写“@bot 离开”我就走。",
-}
-GOODBYE = {"en": "Goodbye.", "zh": "再见。"}
-MUTED = {
-    "en": ("I say nothing more.", "Write '@bot unmute' to hear me again."),
-    "zh": ("我不再说话。", "写“@bot 可以说话了”我就继续。"),
-}
-UNMUTED = {"en": "I can speak again.", "zh": "我又可以说话了。"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +122,10 @@ class Participant:
         make_vad: Callable[[], VoiceActivity] | None = None,
         delegate: Delegate | None = None,
         brief: Brief | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._room = room
+        self._kept = kept
         self._tts = voice
         self._clock = clock
         self._log = log
@@ -153,6 +151,9 @@ class Participant:
             settings=self._brief.engine,
             on_request=self._on_request,
             on_thinking=self._show_thinking,
+            keeper=kept.keeper if kept else None,
+            archive=kept.keeper if kept else None,
+            witness=kept.witness if kept else None,
         )
         if self._chat:
             log.subscribe(self._tell_room)
@@ -188,8 +189,7 @@ class Participant:
         Raises:
             JoyVLError: The room could not be entered at all, or an instruction has no words.
         """
-        for text in self._brief.instructions:
-            self.engine.instruct(text, author=OPERATOR)
+        self._take_up()
         stay = asyncio.create_task(self._room.run(self), name="room")
         work = [asyncio.create_task(part(), name=part.__name__) for part in self._parts()]
         try:
@@ -204,6 +204,15 @@ class Participant:
             await _end([stay, *work, *self._errands])
             await self.engine.aclose()
         return self._ended
+
+    def _take_up(self) -> None:
+        """What stood before goes on, and what it was sent in with stands too."""
+        if self._kept and (before := self._kept.resumed):
+            self.engine.resume(instructions=before.instructions, items=before.items, tickets=before.tickets)
+        standing = {wish.text for wish in self.engine.instructions.standing()}
+        for text in self._brief.instructions:
+            if " ".join(text.split()) not in standing:
+                self.engine.instruct(text, author=OPERATOR)
 
     def _parts(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What runs beside the room. The stay ends when the first of these does."""
@@ -322,7 +331,10 @@ class Participant:
     def _greet_room(self) -> None:
         persona = self._brief.persona
         if self._chat:
-            self._outbox.put(lambda: self._room.send_chat(ANNOUNCEMENT[persona.language].format(name=persona.name)))
+            words = ANNOUNCEMENT[persona.language].format(name=persona.name)
+            if self._kept and self._kept.recorded:
+                words = f"{words} {NOTICE[persona.language]}"
+            self._outbox.put(lambda: self._room.send_chat(words))
         self._show_state()
 
     def _show_speaking(self, speaking: bool) -> None:

@@ -32,6 +32,20 @@ class Settings(BaseSettings):
     )
     language: str = Field("en", pattern="^(en|zh)$", description="Language where a wish names none: en or zh.")
     model: str = Field("embedded", description="Interaction model: the name of a `joyvl.models` entry point.")
+    model_url: str = Field(
+        "http://127.0.0.1:8000/v1", max_length=2_000, description="Where a served model is, with /v1."
+    )
+    model_name: str = Field("", max_length=300, description="Its name there; empty takes the only one that is served.")
+    model_key: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("JOYVL_MODEL_KEY", "OPENAI_API_KEY", "model_key")
+    )
+    prompts: Path | None = Field(None, description="A file with a system prompt of your own, or a folder of pieces.")
+    context: int = Field(32_768, ge=2_048, le=1_048_576, description="Most tokens of a served model's prompt.")
+    summary_url: str = Field(
+        "", max_length=2_000, description="Where summaries are made: empty at the model's server, or `embedded`."
+    )
+    summary_name: str = Field("", max_length=300, description="The summarizing model's name there.")
+    talkativeness: float = Field(0.5, ge=0, le=1, description="The dial: 0.5 leaves the model to itself.")
     voice: str = Field("system", description="Voice: the name of a `joyvl.voices` entry point, or `none`.")
     voice_activity: str = Field("silero", description="Tells speech from noise: a `joyvl.voice_activity` entry point.")
     delegate: str = Field("none", description="Who answers hard questions: a `joyvl.delegates` entry point, or `none`.")
@@ -79,6 +93,16 @@ class Settings(BaseSettings):
     codec_predicted: Literal["whole", "crop"] = Field(
         "whole", description="What a small picture of a change shows: the whole frame, or a crop."
     )
+    keep: bool = Field(True, description="Whether sessions in rooms and calls are kept, to be resumed and searched.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="Where they are kept; empty: a file in your data folder.",
+    )
+    keep_days: float = Field(30.0, gt=0, description="Days after which a kept session is erased.")
+    keep_pictures_days: float = Field(7.0, gt=0, description="Days after which its pictures are erased.")
+    record: bool = Field(False, description="Whether the frames that the model sees are kept too, for `replay`.")
+    linger: float = Field(5.0, ge=0, le=120, description="Seconds that questions under way get when a stay has ended.")
     alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
 
     livekit_url: str = Field(

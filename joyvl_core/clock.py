@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -37,23 +38,33 @@ class LoopClock:
     """A clock on the running event loop: real on an ordinary loop, virtual on a `VirtualTimeLoop`.
 
     Args:
-        started: Whether session time runs at once; otherwise it is 0 until `start()`.
+        started: Whether session time runs at once; otherwise it stands at the beginning until `start()`.
         wall: Unix seconds at this moment.
+        began: Unix seconds at which a session that is resumed began: its seconds go on from there.
     """
 
-    def __init__(self, *, started: bool = True, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, *, started: bool = True, wall: Callable[[], float] = time.time, began: float | None = None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._born = self._loop.time()
         self._wall_at_birth = wall()
-        self._origin: float | None = self._born if started else None
+        self._began = began
+        self._origin: float | None = None
+        if started:
+            self.start()
 
     def start(self) -> None:
-        """Session second 0 is now. Only the first call counts."""
+        """Session time runs from now on. Only the first call counts."""
         if self._origin is None:
-            self._origin = self._loop.time()
+            self._origin = self._loop.time() - self._first()
 
     def now(self) -> float:
-        return 0.0 if self._origin is None else self._loop.time() - self._origin
+        return self._first() if self._origin is None else self._loop.time() - self._origin
+
+    def _first(self) -> float:
+        """The session second of this moment for a session that does not run yet."""
+        return 0.0 if self._began is None else max(0.0, self.wall() - self._began)
 
     def wall(self) -> float:
         return self._wall_at_birth + self._loop.time() - self._born
@@ -124,11 +135,25 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Holds virtual time for the block; on an ordinary loop nothing happens."""
+def held(at_most: float | None = None) -> Iterator[None]:
+    """Holds virtual time for the block; on an ordinary loop nothing happens.
+
+    Args:
+        at_most: Real seconds after which time goes on all the same, so that deadlines end a wait for something
+            that never comes.
+    """
     loop = asyncio.get_running_loop()
-    if isinstance(loop, VirtualTimeLoop):
-        with loop.hold():
-            yield
-    else:
+    if not isinstance(loop, VirtualTimeLoop):
         yield
+        return
+    with ExitStack() as hold:
+        hold.enter_context(loop.hold())
+        timer = threading.Timer(at_most, lambda: loop.call_soon_threadsafe(hold.close)) if at_most else None
+        if timer:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            if timer:
+                timer.cancel()

@@ -11,73 +11,63 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from math import inf
 
 from pydantic import ValidationError
 
-from joyvl_core.actions import Action, Delegate, Silence, Speak, name_of, render
-from joyvl_core.acts.gates import Candidate, Gates, GateSettings
+from joyvl_core.actions import Action, Delegate, Silence, Speak
+from joyvl_core.acts.gates import Gates
+from joyvl_core.acts.sending import Sending
 from joyvl_core.asked import DelegateTask
 from joyvl_core.asking import Asking
 from joyvl_core.clock import Clock
-from joyvl_core.delegation import DelegationSettings, Tickets, digest
-from joyvl_core.errors import BadInputError, JoyVLError
-from joyvl_core.events import ChatEvent, EventLog, Gate, SpeechEvent, TickEvent, TrackCost
+from joyvl_core.delegation import Tickets, digest
+from joyvl_core.engine_settings import EngineSettings
+from joyvl_core.errors import JoyVLError
+from joyvl_core.events import ChatEvent, EventLog, SpeechEvent
 from joyvl_core.health import Health
 from joyvl_core.inbox import Inbox
 from joyvl_core.instructions import Instructions
 from joyvl_core.media import Picture
+from joyvl_core.memory.items import MemoryItem
 from joyvl_core.observation import (
     ChatLine,
     Decision,
-    FrameKind,
+    Instruction,
     Observation,
+    Recollection,
     Request,
     SpeechLine,
     TicketNews,
     TicketState,
     Trigger,
 )
-from joyvl_core.ports import Act, ActSink, FrameWatcher, InteractionModel
+from joyvl_core.ports import (
+    ActSink,
+    Archive,
+    FrameWatcher,
+    InteractionModel,
+    MemoryKeeper,
+    Remembering,
+    Streaming,
+    TurnTaker,
+)
 from joyvl_core.ports import Delegate as DelegatePort
-from joyvl_core.text import language_of, tidy
+from joyvl_core.recalling import recall
+from joyvl_core.text import tidy
+from joyvl_core.tick_record import tick_event
 from joyvl_core.triggers import Due, Triggers
+from joyvl_core.turns import Clause
 from joyvl_core.viewing import Views
-from joyvl_core.watching import LookRates, Watch
+from joyvl_core.watching import Watch
 
 MAX_LINE = 2_000
 """Longest chat or speech line shown to the model, in characters."""
 MAX_NAME = 80
 """Longest name of who wrote or spoke it."""
 
-_COST = {FrameKind.NONE: 0, FrameKind.SKIP: 1, FrameKind.P: 2, FrameKind.I: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """How the loop runs.
-
-    Attributes:
-        interval: Seconds between ticks when nothing happens.
-        floor: Least seconds between two ticks.
-        events: Whether events bring ticks forward.
-        deadline: Seconds the model may think before the tick counts as silence.
-        ttl: Seconds after which an act that was not said yet is stale.
-        delegate_pictures: How many recent pictures go along with a delegated question.
-    """
-
-    interval: float = 1.0
-    floor: float = 0.2
-    events: bool = True
-    deadline: float = 20.0
-    ttl: float = 6.0
-    delegate_pictures: int = 4
-    language: str = "en"
-    gates: GateSettings = field(default_factory=GateSettings)
-    rates: LookRates = field(default_factory=LookRates)
-    delegation: DelegationSettings = field(default_factory=DelegationSettings)
+Witness = Callable[[Observation, Decision], None]
+"""Sees what every tick showed the model and what it decided; quick, on the event loop."""
 
 
 class Engine:
@@ -89,6 +79,12 @@ class Engine:
         delegate: Answers delegated questions, if there is somebody.
         on_request: Called when somebody asked the participant itself for something (leave, be quiet).
         on_thinking: Told True when a decision takes long, and False when it is there.
+        keeper: Where a model that remembers keeps what it remembers.
+        archive: Looked up when somebody asks.
+        witness: Sees every tick.
+
+    Attributes:
+        talkativeness: The dial, 0 to 1; it may be turned at any time.
     """
 
     def __init__(
@@ -102,22 +98,43 @@ class Engine:
         settings: EngineSettings | None = None,
         on_request: Callable[[Request], None] | None = None,
         on_thinking: Callable[[bool], None] | None = None,
+        keeper: MemoryKeeper | None = None,
+        archive: Archive | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self._settings = settings or EngineSettings()
         self._clock = clock
         self._log = log
-        self._sinks = tuple(sinks)
+        self._model = model
         self._on_request = on_request
+        self._archive = archive
+        self._witness = witness
+        self.talkativeness = self._settings.talkativeness
         self._health = Health(clock, log)
         self._asking = Asking(model, self._settings.deadline, on_thinking or (lambda thinking: None))
         self.instructions = Instructions(clock, log)
         self.gates = Gates(self._settings.gates)
+        self._sending = Sending(
+            self.gates,
+            sinks,
+            clock,
+            log,
+            ttl=self._settings.ttl,
+            failed=lambda error: self._health.failing("sink", error),
+        )
         self.tickets = Tickets(delegate, clock, log, self._on_news, self._settings.delegation)
         self._views = Views(
-            clock, keep=self._settings.delegate_pictures, failed=lambda error: self._health.failing("codec", error)
+            clock,
+            keep=self._settings.delegate_pictures,
+            failed=lambda error: self._health.failing("codec", error),
+            settings=self._settings.codec,
         )
         self._triggers = Triggers(
-            clock, interval=self._settings.interval, floor=self._settings.floor, events=self._settings.events
+            clock,
+            interval=self._settings.interval,
+            floor=self._settings.floor,
+            events=self._settings.events,
+            turns=isinstance(model, TurnTaker),
         )
         self._watch = Watch(
             clock,
@@ -134,6 +151,31 @@ class Engine:
         )
         self._lines = itertools.count(1)
         self._ticks = itertools.count()
+        self._showing: Observation | None = None
+        if isinstance(model, Streaming):
+            model.on_clause(self._say_early)
+        if isinstance(model, Remembering) and keeper is not None:
+            model.keep_in(keeper)
+
+    def resume(
+        self, *, instructions: Sequence[Instruction], items: Sequence[MemoryItem], tickets: Sequence[TicketNews]
+    ) -> None:
+        """Takes up a session that an earlier process began. Called before `run`.
+
+        Args:
+            instructions: The standing wishes.
+            items: What its model kept, oldest first.
+            tickets: Delegations that were under way: they are settled as interrupted.
+        """
+        self.instructions.resume(instructions)
+        if isinstance(self._model, Remembering):
+            self._model.resume(items)
+        self.tickets.resume(tickets)
+
+    def forget(self, since: float, until: float) -> None:
+        """The model forgets what happened between two session seconds; what is stored is erased by its owner."""
+        if isinstance(self._model, Remembering):
+            self._model.forget(since, until)
 
     # --- what comes in ----------------------------------------------------------------------
 
@@ -218,33 +260,43 @@ class Engine:
 
     async def run(self) -> None:
         """Ticks until cancelled, then closes the model and the tickets."""
-        watching = asyncio.create_task(self._watch.run(), name="watch")
+        watching, began = asyncio.create_task(self._watch.run(), name="watch"), self._clock.now()
         try:
             while True:
                 await self._tick(await self._triggers.due())
         finally:
             watching.cancel()
+            if (meter := self._views.meter).frames:
+                self._log.status("codec.report", meter.report(self._clock.now() - began))
             await asyncio.gather(watching, return_exceptions=True)
             await self.aclose()
 
     async def aclose(self) -> None:
         """Closes the tickets and the model, run or not. Idempotent."""
         try:
-            await self.tickets.aclose()
+            await self.tickets.aclose(self._settings.linger)
         finally:
             await self._asking.aclose()
 
     async def _tick(self, due: Due) -> None:
-        observation = await self._observe(due)
+        self._sending.begin()
+        observation = self._showing = await self._observe(due)
         decision = await self._decide(observation)
-        self._act(observation, due, decision)
+        self._showing = None
+        await self._act(observation, due, decision)
+        if self._witness is not None:
+            self._witness(observation, decision)
         self._triggers.wake_at(decision.wake_at)
         if decision.more:
             self._triggers.add(Trigger.TIMER)
 
     async def _observe(self, due: Due) -> Observation:
-        tracks = await self._views.now()
+        terms = self._model.terms() if isinstance(self._model, TurnTaker) else None
+        tracks = await self._views.now(terms)
         now, mail = self._clock.now(), self._inbox.take()
+        recalled: tuple[Recollection, ...] = ()
+        if terms is not None and terms.recall and self._archive is not None:
+            recalled = await recall(self._archive, mail, now, lambda error: self._health.failing("archive", error))
         shown = [view.frame.t for view in tracks if view.frame is not None]
         return Observation(
             n=next(self._ticks),
@@ -260,125 +312,75 @@ class Engine:
             results=mail.results,
             can_delegate=self.tickets.open_to,
             language=self._settings.language,
+            recalled=recalled,
+            talkativeness=self.talkativeness,
         )
 
     async def _decide(self, observation: Observation) -> Decision:
         try:
+            # A wish that the model acts on must survive the process that acted.
+            await self._commit()
             decision = await self._asking.ask(observation)
         except Exception as error:  # whatever a model raises: silence, and a status that says why
             self._health.failing("model", error)
+            if said := self._sending.said:
+                return Decision(Speak(said), why="the rest never came")
             absent = isinstance(error, TimeoutError) or (isinstance(error, JoyVLError) and error.retryable)
             self._inbox.give_back(patiently=absent)
             return Decision()
         self._health.works("model")
         return decision
 
-    def _act(self, observation: Observation, due: Due, decision: Decision) -> None:
+    async def _say_early(self, clause: Clause) -> None:
+        if self._showing is not None:
+            await self._sending.say_early(self._showing, clause)
+
+    async def _act(self, observation: Observation, due: Due, decision: Decision) -> None:
         """From decision to log to sinks. The log comes first: what is sent is always written."""
-        gate = self._gate(observation, decision)
+        gate = self._sending.gate(observation, decision)
         action: Action = Silence() if gate else decision.action
         ticket = self.tickets.next_id() if isinstance(action, Delegate) else None
+        latency = self._clock.now() - due.since
         try:
-            record = self._record(observation, due, decision, gate, ticket)
+            record = tick_event(observation, decision, gate=gate, ticket=ticket, latency=latency)
         except ValidationError as error:
             self._health.failing(
                 "answer", TypeError(f"the model's answer is not of the types it must be: {error.title}")
             )
-            self._act(observation, due, Decision())
+            await self._act(observation, due, Decision())
             return
         self._log.write(record)
         self._follow(decision)
+        if not isinstance(action, Silence):
+            await self._commit()
         match action:
             case Speak(text):
-                self._send(observation, decision, text)
+                self._sending.send(observation, decision, text)
             case Delegate(note, question):
-                self._send(observation, decision, note)
+                self._sending.send(observation, decision, note)
                 task = DelegateTask(
                     ticket or "", question, digest(observation, self._log), self._views.recent, self._settings.language
                 )
                 self.tickets.submit(task, instruction=decision.instruction, reply_to=decision.reply_to)
+            case Silence() if self._sending.said:
+                self._sending.send(observation, decision, "")
 
-    def _gate(self, observation: Observation, decision: Decision) -> Gate | None:
-        match decision.action:
-            case Silence():
-                return None
-            case Speak(text) | Delegate(text, _):
-                return self.gates.check(
-                    Candidate(
-                        text,
-                        observation.now,
-                        datetime.fromtimestamp(observation.wall).astimezone().hour,
-                        decision.instruction,
-                        reply=decision.reply_to is not None,
-                        timed=Trigger.TIMER in observation.triggers,
-                        p_silence=decision.p_silence,
-                    )
-                )
-
-    def _record(
-        self, observation: Observation, due: Due, decision: Decision, gate: Gate | None, ticket: str | None
-    ) -> TickEvent:
-        decided = name_of(decision.action)
-        delegated = decision.action if isinstance(decision.action, Delegate) else None
-        costs = tuple(TrackCost(id=v.id, frame=v.kind, tokens=v.tokens, age_ms=v.age_ms) for v in observation.tracks)
-        return TickEvent(
-            wall=observation.wall,
-            t=observation.t,
-            n=observation.n,
-            triggers=observation.triggers,
-            action="silence" if gate else decided,
-            decided=decided,
-            gate=gate,
-            text=decision.action.text if isinstance(decision.action, Speak) else delegated.note if delegated else "",
-            raw=decision.raw or render(decision.action),
-            note=delegated.note if delegated else None,
-            question=delegated.question if delegated else None,
-            ticket=ticket,
-            instruction=decision.instruction,
-            reply_to=decision.reply_to,
-            p_silence=decision.p_silence,
-            latency_ms=max(0.0, self._clock.now() - due.since) * 1_000,
-            tracks=costs,
-            frame=max((cost.frame for cost in costs), key=_COST.__getitem__, default=FrameKind.NONE),
-            tokens=sum(cost.tokens for cost in costs),
-        )
-
-    def _send(self, observation: Observation, decision: Decision, text: str) -> None:
-        if not text:
-            return
-        act = Act(
-            tick=observation.n,
-            t=self._clock.now(),
-            text=text,
-            language=language_of(text),
-            priority=decision.priority,
-            replace=decision.replace,
-            expires=self._clock.now() + self._settings.ttl,
-            reply_to_chat=(decision.reply_to or "").startswith("c"),
-        )
-        for sink in self._sinks:
-            if act.reply_to_chat and sink.name == "voice":
-                continue  # a typed question is answered in writing
-            try:
-                sink.offer(act)
-            except Exception as error:  # one sink's fault must not keep the others from speaking
-                self._health.failing("sink", error)
+    async def _commit(self) -> None:
+        """What was written survives this process; a store that fails is told, and doesn't silence the bot."""
+        try:
+            await self._log.committed()
+        except JoyVLError as error:
+            self._health.failing("store", error)
+        else:
+            self._health.works("store")
 
     def _follow(self, decision: Decision) -> None:
         """Carries out what the model found that people asked for."""
         for notice in decision.notices:
             self._log.status(notice.state, notice.reason, notice.remedy, instruction=notice.instruction)
         for edit in decision.edits:
-            try:
-                match edit.kind:
-                    case "add":
-                        self.instruct(edit.text, author=edit.author)
-                    case "change":
-                        self.change(edit.id, edit.text, author=edit.author)
-                    case "cancel":
-                        self.cancel(edit.id, author=edit.author)
-            except BadInputError as error:
-                self._log.status(f"instruction.{error.kind}", str(error), error.hint)
+            if self.instructions.apply(edit):
+                self._triggers.add(Trigger.INSTRUCTION)
         for request in decision.requests:
             self.request(request)
 

@@ -96,6 +96,14 @@ class TickEvent(Event):
         return fields
 
 
+class ClauseEvent(Event):
+    """A part of what a tick says, spoken before the rest is known. The tick's own line, with the whole, follows."""
+
+    kind: Literal["clause"] = "clause"
+    tick: int
+    text: Words
+
+
 class DeliveryEvent(Event):
     """An act reached a sink: `t` is its first sound or text out. Or it was dropped, with the reason."""
 
@@ -171,7 +179,7 @@ class StatusEvent(Event):
 
 
 AnyEvent = Annotated[
-    TickEvent | DeliveryEvent | InstructionEvent | ChatEvent | SpeechEvent | TicketEvent | StatusEvent,
+    TickEvent | ClauseEvent | DeliveryEvent | InstructionEvent | ChatEvent | SpeechEvent | TicketEvent | StatusEvent,
     Field(discriminator="kind"),
 ]
 _ANY: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from joyvl_core.clock import Clock
 from joyvl_core.errors import BadInputError
 from joyvl_core.events import EventLog, InstructionEvent
-from joyvl_core.observation import Instruction
+from joyvl_core.observation import Edit, Instruction
 from joyvl_core.text import tidy
 
 MAX_INSTRUCTIONS = 32
@@ -24,6 +26,11 @@ class Instructions:
     def standing(self) -> tuple[Instruction, ...]:
         """Those in force, oldest first."""
         return tuple(self._standing.values())
+
+    def resume(self, standing: Sequence[Instruction]) -> None:
+        """Takes up the wishes of a session that goes on; they keep their ids."""
+        self._standing = {wish.id: wish for wish in standing[:MAX_INSTRUCTIONS]}
+        self._made = max([self._made, *(int(wish.id[1:]) for wish in standing if wish.id[1:].isdecimal())])
 
     def add(self, text: str, *, author: str = "") -> Instruction:
         """Adds a wish.
@@ -61,6 +68,21 @@ class Instructions:
         del self._standing[old.id]
         self._write("cancelled", old, author or old.author)
         return old
+
+    def apply(self, edit: Edit) -> bool:
+        """Carries out what a model found that somebody asked for; where it can't be, a status says why."""
+        try:
+            match edit.kind:
+                case "add":
+                    self.add(edit.text, author=edit.author)
+                case "change":
+                    self.change(edit.id, edit.text, author=edit.author)
+                case "cancel":
+                    self.cancel(edit.id, author=edit.author)
+        except BadInputError as error:
+            self._log.status(f"instruction.{error.kind}", str(error), error.hint)
+            return False
+        return True
 
     def _get(self, instruction_id: str) -> Instruction:
         found = self._standing.get(instruction_id)

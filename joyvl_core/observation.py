@@ -219,6 +219,7 @@ class Decision:
         replace: Utterances with the same key replace one another ("" never).
         more: The model has more to say and asks for another tick at once.
         wake_at: Session second at which the model wants a tick. Each decision sets the timer anew; None clears it.
+        tracks: The tracks as they were really shown, where that is not what the observation offered.
     """
 
     action: Action = field(default_factory=Silence)
@@ -234,3 +235,4 @@ class Decision:
     edits: tuple[Edit, ...] = ()
     requests: tuple[Request, ...] = ()
     notices: tuple[Notice, ...] = ()
+    tracks: tuple[TrackView, ...] | None = None

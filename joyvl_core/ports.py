@@ -5,7 +5,7 @@ An adapter is one file, found through an entry point, and passes the port's conf
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -78,7 +78,7 @@ class TurnTaker(Protocol):
 class Streaming(Protocol):
     """A model whose words come bit by bit: what is complete can be said before the rest is known."""
 
-    def on_clause(self, say: Callable[[Clause], None]) -> None:
+    def on_clause(self, say: Callable[[Clause], Awaitable[None]]) -> None:
         """Who is told of each clause, in order, while `step` is under way. The decision still holds the whole."""
         ...
 

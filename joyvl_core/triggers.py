@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from joyvl_core.clock import Clock
 from joyvl_core.observation import Trigger
 
+_HAIR = 1e-6
+
+TURN_AT = 0.8
+"""Where in a whole second the turn of a model that takes one a second falls when nothing happens: late, so that
+an event in the meantime finds the second's turn still free."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -32,17 +38,28 @@ class Triggers:
         interval: Seconds between grid points, at 0, `interval`, 2 * `interval`, …
         floor: Least seconds between the starts of two ticks.
         events: Whether events, timers too, bring a tick forward; False leaves the bare grid.
+        turns: At most one tick in each whole second: an event brings that second's forward, later ones wait for
+            the next second.
     """
 
-    def __init__(self, clock: Clock, *, interval: float = 1.0, floor: float = 0.2, events: bool = True) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        interval: float = 1.0,
+        floor: float = 0.2,
+        events: bool = True,
+        turns: bool = False,
+    ) -> None:
         self._clock = clock
-        self._interval = interval
+        self._interval = max(1.0, interval) if turns else interval
         self._floor = floor
         self._events = events
+        self._turns = turns
         self._pending: dict[Trigger, float] = {}
         self._woken = asyncio.Event()
         self._timer: float | None = None
-        self._grid = 0
+        self._next: float | None = None
         self._last = float("-inf")
 
     def add(self, trigger: Trigger) -> None:
@@ -69,26 +86,33 @@ class Triggers:
 
     def _seconds_left(self) -> float:
         now = self._clock.now()
-        at = self._grid * self._interval
+        at = now if self._next is None else self._next
         if self._events and self._timer is not None:
             at = min(at, self._timer)
         if self._events and self._pending:
             at = min(at, now)
         # A hair of tolerance: loops wake up a clock tick early.
-        left = max(at, self._last + self._floor) - now
-        return left if left > 1e-6 else 0.0
+        left = max(at, self._earliest()) - now
+        return left if left > _HAIR else 0.0
+
+    def _earliest(self) -> float:
+        """When the next tick may come at the soonest."""
+        if self._turns and self._last > float("-inf"):
+            return max(self._last + self._floor, _second(self._last) + 1.0)
+        return self._last + self._floor
 
     def _take(self) -> Due:
         now = self._clock.now()
         skipped = 0
-        if now + 1e-6 >= self._grid * self._interval:
-            self._pending.setdefault(
-                Trigger.START if self._grid == 0 else Trigger.INTERVAL, self._grid * self._interval
-            )
-            passed = int((now + 1e-6) / self._interval)
-            skipped = passed - self._grid
-            self._grid = passed + 1
-        if self._timer is not None and now + 1e-6 >= self._timer:
+        if self._next is None:
+            self._pending.setdefault(Trigger.START, now)
+            self._next = self._after(now)
+        elif self._turns or now + _HAIR >= self._next:
+            if now + _HAIR >= self._next:
+                self._pending.setdefault(Trigger.INTERVAL, self._next)
+                skipped = self._passed(now)
+            self._next = self._after(now)
+        if self._timer is not None and now + _HAIR >= self._timer:
             self._pending.setdefault(Trigger.TIMER, self._timer)
             self._timer = None
         due = Due(tuple(self._pending), min(self._pending.values()), skipped)
@@ -96,3 +120,20 @@ class Triggers:
         self._woken.clear()
         self._last = now
         return due
+
+    def _passed(self, now: float) -> int:
+        """Regular ticks that should have come since the last tick and did not, the one at `now` left out."""
+        if self._turns:
+            return max(0, int((_second(now) - _second(self._last)) / self._interval) - 1)
+        return int((now + _HAIR - (self._next or 0.0)) / self._interval)
+
+    def _after(self, now: float) -> float:
+        """The regular tick after one at `now`: the next point of the grid, or late in the second that is next."""
+        if self._turns:
+            return _second(now) + self._interval + TURN_AT
+        return (int((now + _HAIR) / self._interval) + 1) * self._interval
+
+
+def _second(t: float) -> int:
+    """The whole second that a moment lies in."""
+    return int(t + _HAIR)

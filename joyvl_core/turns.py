@@ -12,10 +12,12 @@ class Terms:
     Attributes:
         keyframe: It remembers no picture (a new chunk, a lost turn): every track starts with an I-frame.
         predicted: It takes small pictures for P-frames; without them the codec makes skips and I-frames.
+        recall: Questions to it are looked up in the archive first.
     """
 
     keyframe: bool = False
     predicted: bool = True
+    recall: bool = True
 
 
 @dataclass(frozen=True, slots=True)

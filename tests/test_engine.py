@@ -11,7 +11,8 @@ from joyvl_core.actions import Speak
 from joyvl_core.acts.gates import GateSettings
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.delegation import DelegationSettings
-from joyvl_core.engine import Engine, EngineSettings
+from joyvl_core.engine import Engine
+from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.events import DeliveryEvent, EventLog, InstructionEvent, StatusEvent, TicketEvent, encode, read_event
 from joyvl_core.observation import Decision, Edit, FrameKind, Notice, Request, Trigger
 from joyvl_core.threads import in_thread

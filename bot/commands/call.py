@@ -16,12 +16,12 @@ from rich.console import Console
 
 from bot.assembly import check_names, engine_settings, make_delegate, make_model, make_vad, make_voice
 from bot.call_server import create_call_app, serving
+from bot.keeping import beginning
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.webrtc import CallConfig, WebRtcRoom
 from bot.settings import Settings, load_settings
-from bot.stay import Outputs, until_interrupted
+from bot.stay import until_interrupted
 from bot.tls import Certificate, certificate, machine_names
-from joyvl_core.clock import LoopClock
 from joyvl_core.events import AnyEvent
 from joyvl_core.ports import TextToSpeech
 
@@ -117,27 +117,25 @@ class _Sessions:
     async def live(self, room: WebRtcRoom) -> None:
         """One call, from joining to leaving."""
         settings = self._settings
-        clock = LoopClock(started=False)
-        out = Outputs(clock, self._next_file())
 
         def show(event: AnyEvent) -> None:
             room.send_event(event.model_dump(mode="json"))
 
-        out.log.subscribe(show)
-        try:
+        keep = settings.keep or settings.record
+        async with beginning(settings, room.name, jsonl=self._next_file(), keep=keep) as begun:
+            begun.out.log.subscribe(show)
             participant = Participant(
                 room,
                 await asyncio.to_thread(make_model, settings, wall_time=True),
-                clock,
-                out.log,
+                begun.clock,
+                begun.out.log,
                 voice=self._voice,
                 make_vad=make_vad(settings),
                 delegate=make_delegate(settings),
                 brief=self._brief,
+                kept=begun.kept,
             )
             await participant.run()
-        finally:
-            out.close()
 
     def _next_file(self) -> str | None:
         self._made += 1

@@ -38,12 +38,13 @@ def doctor(
         for finding in findings:
             typer.echo(json.dumps(asdict(finding), ensure_ascii=False))
     else:
-        console.print(_table(findings))
+        console.print(findings_table(findings))
     if any(finding.needed and finding.verdict is Verdict.MISSING for finding in findings):
         raise typer.Exit(1)
 
 
-def _table(findings: list[Finding]) -> Table:
+def findings_table(findings: list[Finding]) -> Table:
+    """One line a finding, with its fix under it."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         # Text, not markup: errors may hold square brackets.

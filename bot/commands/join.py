@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,11 +11,11 @@ import cv2
 import typer
 
 from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
+from bot.keeping import beginning
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.settings import Settings, load_settings
-from bot.stay import Outputs, check_end, until_interrupted
-from joyvl_core.clock import LoopClock
+from bot.stay import check_end, until_interrupted
 
 
 def join(
@@ -37,6 +38,9 @@ def join(
     jsonl: Annotated[
         str | None, typer.Option(help="Append the log to a file; - for stdout, with nothing else there.")
     ] = None,
+    keep: Annotated[bool | None, typer.Option(help="Keep the session: its log and memory (on by default).")] = None,
+    session: Annotated[str | None, typer.Option(help="Keep it under this id; an id that exists is taken up.")] = None,
+    record: Annotated[bool | None, typer.Option(help="Keep the frames too, for joyvl replay (off by default).")] = None,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Leave after this many seconds.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
@@ -57,6 +61,8 @@ def join(
         livekit_api_key=api_key,
         livekit_api_secret=api_secret,
         livekit_token=token,
+        keep=keep,
+        record=record,
     )
     brief = Brief(
         persona=Persona(settings.name, settings.language),
@@ -65,7 +71,7 @@ def join(
         engine=engine_settings(settings),
     )
     cv2.setNumThreads(1)
-    asyncio.run(_join(_options(settings, room, identity), settings, brief, jsonl))
+    asyncio.run(_join(_options(settings, room, identity), settings, brief, jsonl, session))
 
 
 def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOptions:
@@ -81,26 +87,27 @@ def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOpti
     return replace(options, identity=identity) if identity else options
 
 
-async def _join(options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
-    clock = LoopClock(started=False)
-    out = Outputs(clock, jsonl)
+async def _join(
+    options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None, session: str | None
+) -> None:
     room = LiveKitRoom(options)
-    voice = make_voice(settings)
-    try:
+    keep = settings.keep or settings.record or session is not None
+    async with AsyncExitStack() as stack:
+        voice = make_voice(settings)
+        if voice is not None:
+            await stack.enter_async_context(aclosing(voice))
+        begun = await stack.enter_async_context(beginning(settings, room.name, jsonl=jsonl, keep=keep, session=session))
         model = make_model(settings, wall_time=True)
         participant = Participant(
             room,
             model,
-            clock,
-            out.log,
+            begun.clock,
+            begun.out.log,
             voice=voice,
             make_vad=make_vad(settings),
             delegate=make_delegate(settings),
             brief=brief,
+            kept=begun.kept,
         )
-        ended = await until_interrupted(participant.run(), room.leave, out.unread)
-    finally:
-        if voice is not None:
-            await voice.aclose()
-        out.close()
+        ended = await until_interrupted(participant.run(), room.leave, begun.out.unread)
     check_end(ended)

@@ -11,11 +11,12 @@ import cv2
 import typer
 
 from bot.assembly import engine_settings, make_delegate, make_model
+from bot.keeping import beginning
 from bot.participant import Brief, Participant, Persona, Say
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from bot.settings import Settings, load_settings
-from bot.stay import Outputs, check_end, until_interrupted
-from joyvl_core.clock import LoopClock, run_virtual
+from bot.stay import check_end, until_interrupted
+from joyvl_core.clock import run_virtual
 from joyvl_core.errors import BadInputError
 
 _SAY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\S.*)", re.DOTALL)
@@ -54,11 +55,14 @@ def watch(
     jsonl: Annotated[
         str | None, typer.Option(help="Append the log to a file; - for stdout, with nothing else there.")
     ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the session: its log and memory, for later.")] = False,
+    session: Annotated[str | None, typer.Option(help="Keep it under this id; an id that exists is taken up.")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Keep the frames too, for joyvl replay.")] = False,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Stop after this many seconds of stream.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Watches a source and prints what it decides: a dot a second of silence, a line for every act."""
-    settings = load_settings(model=model, language=language, delegate=delegate)
+    settings = load_settings(model=model, language=language, delegate=delegate, record=record or None)
     brief = Brief(
         persona=Persona(settings.name, settings.language),
         instructions=tuple(instruct or ()),
@@ -69,7 +73,7 @@ def watch(
     )
     options = LivestreamOptions(source=source, realtime=speed is Speed.REALTIME)
     cv2.setNumThreads(1)
-    stay = _watch(options, settings, brief, jsonl)
+    stay = _watch(options, settings, brief, jsonl, keep=keep or record or session is not None, session=session)
     if speed is Speed.MAX:
         run_virtual(stay)
     else:
@@ -96,14 +100,20 @@ def parse_say(text: str) -> Say:
     return Say(float(found[1]), found[2])
 
 
-async def _watch(options: LivestreamOptions, settings: Settings, brief: Brief, jsonl: str | None) -> None:
-    clock = LoopClock(started=False)
-    out = Outputs(clock, jsonl)
+async def _watch(
+    options: LivestreamOptions, settings: Settings, brief: Brief, jsonl: str | None, *, keep: bool, session: str | None
+) -> None:
     room = LivestreamRoom(options)
-    try:
+    async with beginning(settings, room.name, jsonl=jsonl, keep=keep, session=session) as begun:
         model = make_model(settings, inline=not options.realtime)
-        participant = Participant(room, model, clock, out.log, delegate=make_delegate(settings), brief=brief)
-        ended = await until_interrupted(participant.run(), room.leave, out.unread)
-    finally:
-        out.close()
+        participant = Participant(
+            room,
+            model,
+            begun.clock,
+            begun.out.log,
+            delegate=make_delegate(settings),
+            brief=brief,
+            kept=begun.kept,
+        )
+        ended = await until_interrupted(participant.run(), room.leave, begun.out.unread)
     check_end(ended)

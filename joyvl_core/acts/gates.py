@@ -32,7 +32,12 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An act before the gates. `timed`: a timer the person asked for, which may well repeat itself."""
+    """An act before the gates.
+
+    Attributes:
+        timed: A timer the person asked for, which may well repeat itself.
+        begun: The text is only the beginning of what will be said.
+    """
 
     text: str
     t: float
@@ -41,6 +46,7 @@ class Candidate:
     reply: bool = False
     timed: bool = False
     p_silence: float | None = None
+    begun: bool = False
 
 
 class Gates:
@@ -81,14 +87,18 @@ class Gates:
             return "quiet"
         if act.p_silence is not None and act.p_silence > settings.threshold:
             return "threshold"
-        same = (act.text, act.instruction)
         if not act.timed and any(
-            (text, instruction) == same and act.t - t < settings.duplicate_s for t, text, instruction in self._said
+            act.t - t < settings.duplicate_s and instruction == act.instruction and _same(text, act)
+            for t, text, instruction in self._said
         ):
             return "duplicate"
         if sum(act.t - t < _MINUTE for t, _, _ in self._said) >= settings.per_minute:
             return "rate"
         return None
+
+
+def _same(said: str, act: Candidate) -> bool:
+    return said.startswith(act.text) if act.begun else said == act.text
 
 
 def _within(hour: int, hours: tuple[int, int] | None) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from bot.participant import ANNOUNCEMENT, GOODBYE, Brief, Participant, Persona, Say
 from joyvl_core.actions import Speak
 from joyvl_core.clock import LoopClock, run_virtual
-from joyvl_core.engine import EngineSettings
+from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError, UnavailableError
 from joyvl_core.events import ChatEvent, DeliveryEvent, EventLog, InstructionEvent, StatusEvent, read_event
 from joyvl_core.observation import Decision, Edit, Notice, Request

@@ -12,7 +12,8 @@ from joyvl_core.actions import parse
 from joyvl_core.asked import Answer as DelegateAnswer
 from joyvl_core.asked import DelegateTask
 from joyvl_core.clock import LoopClock, run_virtual
-from joyvl_core.engine import Engine, EngineSettings
+from joyvl_core.engine import Engine
+from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.events import AnyEvent, EventLog, TickEvent
 from joyvl_core.media import RgbPicture
 from joyvl_core.observation import Decision, Observation

@@ -1,0 +1,150 @@
+"""Keeping a session: its database, what it had before, and what writes beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.assembly import codec_settings
+from bot.recording import Album, Recorder, Thumbnails, all_of, tell
+from bot.settings import Settings
+from bot.stay import Outputs
+from joyvl_core.clock import LoopClock
+from joyvl_core.engine import Witness
+from joyvl_core.errors import JoyVLError
+from joyvl_core.events import EventLog
+from joyvl_core.models.embedded.understanding import SentenceEmbedder
+from joyvl_core.store import Resumed, Session, SessionKeeper, Store
+
+EMBEDDED = "embedded"
+_END_WITHIN = 1.0
+"""Seconds for writing what is left when a session ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A session that is kept.
+
+    Attributes:
+        keeper: Writes it down, and is asked about it.
+        resumed: What it had before, where it goes on.
+        witness: Keeps pictures of what its model sees.
+        recorded: Every frame that its model sees is kept.
+    """
+
+    keeper: SessionKeeper
+    resumed: Resumed | None
+    witness: Witness
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a participant begins with: the session's clock, its log with its outputs, and where it is kept, if it is."""
+
+    clock: LoopClock
+    out: Outputs
+    kept: Kept | None = None
+
+
+def database_url(settings: Settings) -> str:
+    """Where sessions are kept: what the settings say, else a file in the person's data folder."""
+    if url := settings.database_url.get_secret_value():
+        return url
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return f"sqlite:///{Path(home) / 'joyvl' / 'joyvl.db'}"
+
+
+@asynccontextmanager
+async def beginning(
+    settings: Settings, room: str, *, jsonl: str | None, keep: bool, session: str | None = None
+) -> AsyncIterator[Begun]:
+    """Begins a session, or takes one up again, and writes down its end.
+
+    Args:
+        settings: Say where it is kept, and whether frames are recorded.
+        room: Where it is.
+        jsonl: A file for its log too, or `-` for stdout.
+        keep: Whether it is kept at all.
+        session: Id of a session: taken up again where it exists.
+
+    Raises:
+        JoyVLError: The database cannot be used, or the file cannot be written.
+    """
+    if not keep:
+        clock = LoopClock(started=False)
+        out = Outputs(clock, jsonl)
+        try:
+            yield Begun(clock, out)
+        finally:
+            out.close()
+        return
+    async with Store.open(database_url(settings), embedder=SentenceEmbedder()) as store:
+        begun = await store.begin(session, room=room[:200], wall=time.time())
+        clock = LoopClock(started=False, began=begun.began if begun.resumed else None)
+        out = Outputs(clock, jsonl)
+        keeper = SessionKeeper(store, begun, clock, trouble=lambda error: _trouble(out.log, error))
+        album = Album(keeper, lambda words: out.log.status("recording.failing", words))
+        out.log.to_ledger(keeper)
+        try:
+            async with _running(keeper.run(), album.run(), _retain(store, settings, out.log)):
+                _tell(out.log, begun)
+                witness = _witness(settings, album, out.log)
+                yield Begun(clock, out, Kept(keeper, begun.resumed, witness, settings.record))
+        finally:
+            await _finish(store, begun, keeper, album, clock)
+            out.close()
+
+
+async def _finish(store: Store, session: Session, keeper: SessionKeeper, album: Album, clock: LoopClock) -> None:
+    """Writes what is left, as far as there is time."""
+    with contextlib.suppress(TimeoutError, JoyVLError):  # the trouble was told when it began
+        async with asyncio.timeout(_END_WITHIN):
+            await album.aclose()
+            await keeper.aclose()
+            await store.end(session, clock.now())
+
+
+def _witness(settings: Settings, album: Album, log: EventLog) -> Witness:
+    if not settings.record:
+        return Thumbnails(album)
+    tell(log)
+    return all_of(Thumbnails(album), Recorder(album, codec_settings(settings), whole=settings.model == EMBEDDED))
+
+
+def _tell(log: EventLog, begun: Session) -> None:
+    if begun.resumed is None:
+        log.status("session.kept", f"this is session {begun.id}", f"--session {begun.id} takes it up again")
+    else:
+        log.status("session.resumed", f"session {begun.id} goes on where second {begun.resumed.t:.0f} was the last")
+
+
+def _trouble(log: EventLog, error: JoyVLError) -> None:
+    log.status("store.failing", str(error), error.hint)
+
+
+async def _retain(store: Store, settings: Settings, log: EventLog) -> None:
+    """Erases what is older than it may be, once a session."""
+    try:
+        await store.retain(time.time(), days=settings.keep_days, picture_days=settings.keep_pictures_days)
+    except JoyVLError as error:
+        _trouble(log, error)
+
+
+@asynccontextmanager
+async def _running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs beside the block, and is ended after it."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

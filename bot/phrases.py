@@ -1,0 +1,14 @@
+"""What the participant says about itself, in the languages it speaks."""
+
+from __future__ import annotations
+
+ANNOUNCEMENT = {
+    "en": "{name} is here. I am an AI: I watch the video and listen. Write '@bot leave' to send me away.",
+    "zh": "{name} 来了。我是 AI，会看画面、听声音。写“@bot 离开”我就走。",
+}
+GOODBYE = {"en": "Goodbye.", "zh": "再见。"}
+MUTED = {
+    "en": ("I say nothing more.", "Write '@bot unmute' to hear me again."),
+    "zh": ("我不再说话。", "写“@bot 可以说话了”我就继续。"),
+}
+UNMUTED = {"en": "I can speak again.", "zh": "我又可以说话了。"}

@@ -1,0 +1,40 @@
+"""How the loop runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from joyvl_core.acts.gates import GateSettings
+from joyvl_core.codec import CodecSettings
+from joyvl_core.delegation import DelegationSettings
+from joyvl_core.watching import LookRates
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the loop runs.
+
+    Attributes:
+        interval: Seconds between ticks when nothing happens.
+        floor: Least seconds between two ticks.
+        events: Whether events bring ticks forward.
+        deadline: Seconds the model may think before the tick counts as silence.
+        ttl: Seconds after which an act that was not said yet is stale.
+        delegate_pictures: How many recent pictures go along with a delegated question.
+        talkativeness: The dial at the start, 0 to 1: 0.5 leaves the model to itself.
+        linger: Seconds that delegations under way get at the session's end, so that their results are kept.
+    """
+
+    interval: float = 1.0
+    floor: float = 0.2
+    events: bool = True
+    deadline: float = 20.0
+    ttl: float = 6.0
+    delegate_pictures: int = 4
+    language: str = "en"
+    talkativeness: float = 0.5
+    linger: float = 0.0
+    codec: CodecSettings = field(default_factory=CodecSettings)
+    gates: GateSettings = field(default_factory=GateSettings)
+    rates: LookRates = field(default_factory=LookRates)
+    delegation: DelegationSettings = field(default_factory=DelegationSettings)

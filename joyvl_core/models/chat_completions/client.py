@@ -1,0 +1,218 @@
+"""Talking to an OpenAI-compatible server: one request at a time, streamed, with typed ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource, SSEError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from joyvl_core.clock import held
+from joyvl_core.models.chat_completions.completing import Completion
+from joyvl_core.models.chat_completions.faults import UnknownFieldError, broken, refused, unreachable
+
+CONNECT_WITHIN = 5.0
+MAX_ANSWER = 16_000
+"""Longest answer read, in characters: what goes on for longer is cut off."""
+_MAX_ERROR = 20_000
+
+
+class _Token(BaseModel):
+    token: str = ""
+    logprob: float = 0.0
+    top_logprobs: list[_Token] = Field(default_factory=list, max_length=256)
+
+
+class _Logprobs(BaseModel):
+    content: list[_Token] | None = None
+
+
+class _Delta(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Delta = _Delta()
+    message: _Delta = _Delta()
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class _Details(BaseModel):
+    cached_tokens: int | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+
+
+class _Chunk(BaseModel):
+    choices: list[_Choice] = Field(default_factory=list)
+    usage: _Usage | None = None
+    error: dict[str, Any] | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the server counted. `cached`: prompt tokens that it did not have to compute; None where it doesn't tell."""
+
+    prompt: int
+    completion: int
+    cached: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an answer.
+
+    Attributes:
+        text: The next words.
+        logprobs: Log-probabilities by token text, of the piece's first token; empty where the server tells none.
+        usage: Counted, with the last piece.
+    """
+
+    text: str = ""
+    logprobs: Mapping[str, float] | None = None
+    usage: Usage | None = None
+
+
+class ChatClient:
+    """One server. Closing a stream before its end disconnects, which makes the server stop.
+
+    Args:
+        url: The API's root, e.g. `http://127.0.0.1:8000/v1`.
+        key: Sent as a bearer token.
+        model: The model's name on the server.
+    """
+
+    def __init__(self, url: str, *, model: str, key: SecretStr | None = None) -> None:
+        headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key and key.get_secret_value() else {}
+        self.url = url.rstrip("/")
+        self.model = model
+        self._ranks = True
+        self.http = httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(None, connect=CONNECT_WITHIN))
+
+    async def stream(self, body: bytes, *, deadline: float) -> AsyncGenerator[Part]:
+        """Sends a request, `"stream": true` in it, and yields the answer as it comes.
+
+        Args:
+            body: The request, as JSON.
+            deadline: Seconds for the whole answer.
+
+        Raises:
+            JoyVLError: It cannot be had, or broke off before its end.
+        """
+        whole = 0
+        async with self._answer(body, deadline) as response:
+            ended = False
+            async for chunk in _chunks(response):
+                part = _part(chunk)
+                ended = ended or any(choice.finish_reason for choice in chunk.choices)
+                whole += len(part.text)
+                yield part
+                if whole > MAX_ANSWER:
+                    return
+            if not ended:
+                raise broken("the answer broke off")
+
+    async def complete(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        max_tokens: int,
+        sampling: Mapping[str, Any],
+        priority: int,
+        deadline: float,
+    ) -> Completion:
+        request = {"model": self.model, "messages": messages, "max_tokens": max_tokens, **sampling}
+        if priority and self._ranks:
+            try:
+                return await self._complete({**request, "priority": priority}, deadline)
+            except UnknownFieldError:
+                self._ranks = False  # it serves first come, first served
+        return await self._complete(request, deadline)
+
+    async def _complete(self, request: Mapping[str, Any], deadline: float) -> Completion:
+        async with self._answer(json.dumps(request, ensure_ascii=False).encode(), deadline) as response:
+            try:
+                answer = _Chunk.model_validate_json(await _read(response))
+                text = answer.choices[0].message.content or ""
+            except (ValidationError, IndexError):
+                raise broken("its answer is no completion") from None
+        return Completion(text, answer.usage.completion_tokens if answer.usage else None)
+
+    async def aclose(self) -> None:
+        """Closes the connections. Idempotent."""
+        await self.http.aclose()
+
+    @asynccontextmanager
+    async def _answer(self, body: bytes, deadline: float) -> AsyncGenerator[httpx.Response]:
+        """A response that is one. Virtual time stands still meanwhile: the server lives on the wall's."""
+        headers = {"content-type": "application/json"}
+        request = self.http.build_request("POST", f"{self.url}/chat/completions", content=body, headers=headers)
+        try:
+            with held(deadline):
+                async with asyncio.timeout(deadline):
+                    response = await self.http.send(request, stream=True)
+                    try:
+                        if response.status_code != httpx.codes.OK:
+                            raise refused(response, await _read(response, _MAX_ERROR), self.model)
+                        yield response
+                    finally:
+                        await response.aclose()
+        except TimeoutError:
+            raise broken(f"no answer within {deadline:g} s", kind="timeout") from None
+        except httpx.TransportError as error:
+            raise unreachable(self.url, error) from None
+        except httpx.HTTPError as error:
+            raise broken(type(error).__name__) from None
+
+
+async def _chunks(response: httpx.Response) -> AsyncGenerator[_Chunk]:
+    try:
+        async for event in EventSource(response).aiter_sse():
+            if event.data.strip() == "[DONE]":
+                return
+            chunk = _Chunk.model_validate_json(event.data)
+            if chunk.error is not None:
+                told = chunk.error if isinstance(chunk.error, str) else str(chunk.error.get("message", chunk.error))
+                raise broken(told[:300])
+            yield chunk
+    except SSEError:
+        kind = response.headers.get("content-type", "nothing")[:60]
+        raise broken(f"it answers {kind}, not a stream of events") from None
+    except ValidationError:
+        raise broken("a part of its answer is not of the form it must be") from None
+
+
+def _part(chunk: _Chunk) -> Part:
+    usage = None
+    if chunk.usage is not None:
+        details = chunk.usage.prompt_tokens_details
+        usage = Usage(
+            chunk.usage.prompt_tokens, chunk.usage.completion_tokens, details.cached_tokens if details else None
+        )
+    if not chunk.choices:
+        return Part(usage=usage)
+    choice = chunk.choices[0]
+    told = choice.logprobs.content if choice.logprobs and choice.logprobs.content else None
+    logprobs = {each.token: each.logprob for each in told[0].top_logprobs} if told else None
+    return Part(choice.delta.content or "", logprobs, usage)
+
+
+async def _read(response: httpx.Response, most: int = 4 * MAX_ANSWER) -> bytes:
+    """The body, as far as it is sane."""
+    body = b""
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > most:
+            break
+    return body[:most]

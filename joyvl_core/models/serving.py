@@ -1,0 +1,39 @@
+"""What a model that is served elsewhere needs to know: one shape for every backend's factory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from joyvl_core.codec import CodecSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Where a model is served, and how it is to be asked.
+
+    Attributes:
+        url: The API's root, with `/v1`.
+        name: The model's name there; "" takes the only one that is served.
+        key: Its key.
+        prompts: A person's own prompt files.
+        context: Most tokens of a prompt with its answer.
+        seed: Makes a server that samples repeat itself.
+        delegates: Whether delegation is offered to the model.
+        summary_url: Where summaries are made; "" at the model's own server, `embedded` without a model.
+        summary_name: The summarizing model's name there; "" takes the model's own, or the only one.
+        codec: How pictures are sent.
+    """
+
+    url: str = "http://127.0.0.1:8000/v1"
+    name: str = ""
+    key: SecretStr | None = None
+    prompts: Path | None = None
+    context: int = 32_768
+    seed: int | None = None
+    delegates: bool = True
+    summary_url: str = ""
+    summary_name: str = ""
+    codec: CodecSettings = field(default_factory=CodecSettings)
