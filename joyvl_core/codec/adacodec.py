@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from joyvl_core.codec.lettering import Lettering
 from joyvl_core.codec.light import Plane
 from joyvl_core.codec.motion import BlockMotion, Field, MotionSearch
 from joyvl_core.codec.tokens import MAX_PIXELS, model_size, tokens_of
-from joyvl_core.media import Frame
+from joyvl_core.media import Frame, Luma
 from joyvl_core.observation import FrameKind
 
 GAMMA = 6.0
@@ -34,6 +35,10 @@ _FLOOR = 2.0
 _NOISE_GAIN = 3.0
 _NOISE_PACE = 0.15
 _NOISIEST = 5.0
+_STALE_AFTER = 60
+"""Skips after which another light is worth a frame too, though nothing in the picture changed."""
+_OTHER_LIGHT = 8.0
+"""Brightness levels by which pixels differ on average in another light."""
 _LEAST_EXCESS = 16.0
 """Brightness levels above the floor, summed over the changed blocks, that are worth a frame."""
 _TEXT_EDGE = 40.0
@@ -89,6 +94,9 @@ class AdaCodec:
         self._max_pixels = max_pixels
         self._search = MotionSearch(_BLOCK)
         self._reference: Plane | None = None
+        self._previous = np.zeros((0, 0), np.float32)
+        self._skipped = 0
+        self._lettering = Lettering()
         self._size = (0, 0)
         self._noise = np.zeros((0, 0), np.float32)
         self._position = 0
@@ -101,35 +109,61 @@ class AdaCodec:
             keyframe: It is an I-frame, whatever changed.
             predicted: P-frames can be shown; without them what would be one is an I-frame.
         """
-        picture = _working(frame, self._max_pixels)
+        seen = _seen(frame, self._max_pixels)
+        picture = _working(seen)
         if self._reference is None or self._size != frame.picture.size:
+            self._lettering = Lettering()
+            self._lettering.look(seen)
+            self._lettering.show()
             return self._begin(frame, picture)
         motion = self._search.search(self._reference, picture)
         floor = _FLOOR + _NOISE_GAIN * np.maximum(self._noise - _FLOOR / _NOISE_GAIN, 0.0)
         changed = _supported(motion.still > floor)
         cost = float(np.where(changed, np.maximum(motion.cost - floor, 0.0), 0.0).mean())
-        self._noise += (np.minimum(motion.still, _NOISIEST) - self._noise) * np.where(changed, 0.2, 1.0) * _NOISE_PACE
-        kind = FrameKind.I if keyframe else self._kind(motion, changed, floor, cost, picture)
+        self._learn(motion.still, changed, picture)
+        written = self._lettering.look(seen)
+        kind = FrameKind.I if keyframe or written else self._kind(motion, changed, floor, cost, picture)
         if kind is FrameKind.P and not predicted:
             kind = FrameKind.I
+        if kind is FrameKind.I:
+            self._lettering.show()
+        self._skipped += 1
         if kind is not FrameKind.SKIP:
             self._reference = picture
+            self._skipped = 0
             self._position = 0 if kind is FrameKind.I else self._position + 1
         tokens = tokens_of(kind, self._size, self._max_pixels)
         return Packet(kind, tokens, cost, motion.field * _SHRINK, changed, self._position)
 
+    def _learn(self, still: Plane, changed: Blocks, picture: Plane) -> None:
+        """Follows the camera's noise: what no light explains, and what comes from one frame to the next.
+
+        Against the reference alone, what creeps in over many frames would pass for noise.
+        """
+        step = cv2.resize(cv2.absdiff(picture, self._previous), still.shape[::-1], interpolation=cv2.INTER_AREA)
+        strays = np.minimum(cv2.min(still, step), _NOISIEST)
+        self._noise += (strays - self._noise) * np.where(changed, 0.2, 1.0) * _NOISE_PACE
+        self._previous = picture
+
     def _kind(self, motion: BlockMotion, changed: Blocks, floor: Plane, cost: float, picture: Plane) -> FrameKind:
-        if float((motion.still - floor)[changed].sum()) < _LEAST_EXCESS:
+        unlike = motion.other or float((motion.still - floor)[changed].sum()) >= _LEAST_EXCESS
+        if not unlike and not self._stale(picture):
             return FrameKind.SKIP
-        if cost > self._gamma or self._position >= LONGEST_GOP:
+        if cost > self._gamma or motion.other or self._position >= LONGEST_GOP:
             return FrameKind.I
         unexplained = changed & (motion.cost > floor)
         return FrameKind.I if _has_text(picture, unexplained) else FrameKind.P
 
+    def _stale(self, picture: Plane) -> bool:
+        """Whether what was last sent shows the scene in a light that is long gone."""
+        if self._skipped < _STALE_AFTER or self._reference is None:
+            return False
+        return float(cv2.absdiff(picture, self._reference).mean()) > _OTHER_LIGHT
+
     def _begin(self, frame: Frame, picture: Plane) -> Packet:
         self._size = frame.picture.size
-        self._reference = picture
-        self._position = 0
+        self._reference = self._previous = picture
+        self._position = self._skipped = 0
         rows, columns = picture.shape[0] // _BLOCK, picture.shape[1] // _BLOCK
         self._noise = np.full((rows, columns), _FLOOR / 2, np.float32)
         motion = np.zeros((rows, columns, 2), np.int16)
@@ -137,11 +171,14 @@ class AdaCodec:
         return Packet(FrameKind.I, tokens_of(FrameKind.I, self._size, self._max_pixels), 0.0, motion, everything, 0)
 
 
-def _working(frame: Frame, max_pixels: int) -> Plane:
+def _seen(frame: Frame, max_pixels: int) -> Luma:
     luma = frame.picture.luma()
-    width, height = model_size((luma.shape[1], luma.shape[0]), max_pixels)
-    size = (width // _SHRINK, height // _SHRINK)
-    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return cv2.resize(luma, model_size((luma.shape[1], luma.shape[0]), max_pixels), interpolation=cv2.INTER_AREA)
+
+
+def _working(seen: Luma) -> Plane:
+    size = seen.shape[1] // _SHRINK, seen.shape[0] // _SHRINK
+    return cv2.resize(seen, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _supported(changed: Blocks) -> Blocks:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from joyvl_core.codec.light import Plane, relight, relight_locally
+from joyvl_core.codec.light import Plane, likeness, relight, relight_locally
 from joyvl_core.media import Frame, Luma, Picture, RgbPicture, fit
 
 Mask = NDArray[np.bool_]
@@ -98,7 +98,7 @@ class ChangeDetector:
         changed = error > limit
         cells = _cells(changed)
         amount = float(changed.mean())
-        if amount > _CUT_SHARE and _likeness(self._background, now) < _SAME_SCENE:
+        if amount > _CUT_SHARE and likeness(self._background, now) < _SAME_SCENE:
             self._start(now)
             self._claimed_until[:] = frame.t + _CLAIM_SECONDS
             return Change(spike=True, amount=amount, still=False)
@@ -195,13 +195,6 @@ def _cells(changed: Mask) -> Plane:
     height, width = changed.shape
     size = max(1, width // _CELL), max(1, height // _CELL)
     return cv2.resize(changed.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-
-
-def _likeness(one: Plane, other: Plane) -> float:
-    """Correlation of what is finer than the light on two pictures, -1 to 1."""
-    a, b = one - cv2.blur(one, (15, 15)), other - cv2.blur(other, (15, 15))
-    power = float((a * a).sum()) * float((b * b).sum())
-    return float((a * b).sum()) / power**0.5 if power > 0 else 1.0
 
 
 def _points(picture: Picture) -> Luma:

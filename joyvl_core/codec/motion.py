@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from joyvl_core.codec.light import Plane, relight, relight_locally
+from joyvl_core.codec.light import Plane, likeness, relight, relight_locally
 
 Field = NDArray[np.int16]
 """Motion vectors of blocks, (rows, columns, 2), x first, in pixels."""
@@ -21,6 +21,15 @@ _LIGHT_SLACK = 0.15
 """A changing light is never quite the curve that was fitted to it."""
 _VECTOR_COST = 0.02
 """Brightness levels that a motion vector must save for each pixel of its length."""
+_STEPS = (2, 4, 8)
+"""How many blocks away one that was covered may find its like."""
+_LARGEST_SHAKE = 3.0
+_PLAINLY, _STRANGE, _UNLIKE = 8.0, 0.15, 0.5
+"""Brightness levels a pixel, and likenesses as they were and as predicted, beyond which a scene is another one."""
+_LEAST_LIKENESS = 0.25
+_MOST_THINGS = 6
+_LEAST_THING = 4
+"""Blocks of a thing that is looked for in the whole picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +40,14 @@ class BlockMotion:
         field: From each block to where it was, (rows, columns, 2) in pixels, x first.
         cost: Brightness levels a pixel that the best match leaves unexplained, (rows, columns).
         still: The same if nothing had moved, (rows, columns).
+        other: It is another scene: what is finer than the light has little in common with the older picture,
+            neither where it was nor where the vectors point.
     """
 
     field: Field
     cost: Plane
     still: Plane
+    other: bool
 
 
 class MotionSearch:
@@ -48,6 +60,7 @@ class MotionSearch:
 
     def search(self, reference: Plane, picture: Plane) -> BlockMotion:
         """Explains `picture` by `reference`, both (h, w) with sides of whole blocks, whatever the light did."""
+        reference = self._steadied(reference, picture)
         expected = relight(reference, picture)
         slack = _steepness(expected) * _EDGE_SLACK + cv2.absdiff(expected, reference) * _LIGHT_SLACK
         error = cv2.min(cv2.absdiff(picture, expected), cv2.absdiff(picture, relight_locally(reference, picture)))
@@ -55,22 +68,67 @@ class MotionSearch:
         best = still.copy()
         field = np.zeros((*still.shape, 2), np.int16)
         if min(picture.shape) < _SMALLEST_FOR_FLOW or not bool((still > 0.5).any()):
-            return BlockMotion(field, best, still)
-        for candidate in self._candidates(expected, picture):
+            return BlockMotion(field, best, still, other=False)
+        for candidate in (*self._flows(expected, picture), *self._shifts(expected, picture, still)):
             warped = self._warp(expected, candidate)
             left = self._mean(np.maximum(cv2.absdiff(picture, warped) - slack, 0.0))
             left += _VECTOR_COST * np.abs(candidate).sum(axis=2, dtype=np.float32)
             better = left < best
             best[better] = left[better]
             field[better] = candidate[better]
-        return BlockMotion(field, best, still)
+        return BlockMotion(field, best, still, self._other(reference, picture, field))
 
-    def _candidates(self, expected: Plane, picture: Plane) -> list[Field]:
+    def _other(self, reference: Plane, picture: Plane, field: Field) -> bool:
+        # The light and the search together make something of any two pictures: their cost alone is no measure.
+        if cv2.absdiff(picture, reference).mean() < _PLAINLY or self._alike(reference, picture) > _STRANGE:
+            return False
+        return self._alike(self._warp(reference, field), picture) < _UNLIKE
+
+    def _alike(self, one: Plane, other: Plane) -> float:
+        """Likeness at half the size, where grain counts for less."""
+        half = one.shape[1] // 2, one.shape[0] // 2
+        return likeness(*(cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (one, other)))
+
+    def _steadied(self, reference: Plane, picture: Plane) -> Plane:
+        """The reference as a camera that shook by a pixel or two saw it, where it did."""
+        if min(picture.shape) < _SMALLEST_FOR_FLOW:
+            return reference
+        (right, down), alike = cv2.phaseCorrelate(reference, picture, _window(picture.shape[1], picture.shape[0]))
+        if alike < _LEAST_LIKENESS or max(abs(right), abs(down)) > _LARGEST_SHAKE:
+            return reference
+        shake = np.array([[1, 0, right], [0, 1, down]], np.float32)
+        size = picture.shape[1], picture.shape[0]
+        steadied = cv2.warpAffine(reference, shake, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        better = cv2.absdiff(picture, steadied).mean() < cv2.absdiff(picture, reference).mean()
+        return steadied if better else reference
+
+    def _flows(self, expected: Plane, picture: Plane) -> list[Field]:
         """Vectors worth trying: what the flow says in each block, and what it mostly says around it."""
         flow = self._flow.calc(picture.astype(np.uint8), expected.astype(np.uint8), None)
         own = self._mean(flow)
         around = cv2.medianBlur(own, 3)
         return [np.rint(own).astype(np.int16), np.rint(around).astype(np.int16)]
+
+    def _shifts(self, expected: Plane, picture: Plane, still: Plane) -> list[Field]:
+        """One vector for all blocks each: where the larger changed things were, and the neighbourhood.
+
+        The flow does not reach what went far in a second, and what a thing uncovers has its like beside it.
+        """
+        vectors = [
+            (x * steps * self._block, y * steps * self._block)
+            for steps in _STEPS
+            for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
+        ]
+        changed = (still > 8.0).astype(np.uint8)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(changed)
+        things = sorted((box for box in boxes[1:] if box[4] >= _LEAST_THING), key=lambda box: -int(box[4]))
+        for left, top, width, height, _ in things[:_MOST_THINGS]:
+            y, x = int(top) * self._block, int(left) * self._block
+            thing = picture[y : y + int(height) * self._block, x : x + int(width) * self._block]
+            found = cv2.matchTemplate(expected, thing, cv2.TM_SQDIFF)
+            _, _, (there_x, there_y), _ = cv2.minMaxLoc(found)
+            vectors.append((there_x - x, there_y - y))
+        return [np.full((*still.shape, 2), vector, np.int16) for vector in vectors]
 
     def _warp(self, reference: Plane, field: Field) -> Plane:
         height, width = reference.shape
@@ -87,6 +145,11 @@ def _steepness(plane: Plane) -> Plane:
     """Spread of brightness around each pixel: what a shake of the camera by a pixel may change."""
     around = np.ones((3, 3), np.uint8)
     return cv2.dilate(plane, around) - cv2.erode(plane, around)
+
+
+@lru_cache(maxsize=8)
+def _window(width: int, height: int) -> Plane:
+    return cv2.createHanningWindow((width, height), cv2.CV_32F)
 
 
 @lru_cache(maxsize=8)
