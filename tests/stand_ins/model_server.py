@@ -330,15 +330,21 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json({"version": "0.33.0"})
             case ("POST", "/tokenize") if owner.vllm:
                 if self._served(body):
-                    self._tokenize(body.get("prompt"))
+                    self._tokenize(body)
             case _:
                 self._json({"detail": "Not Found"}, 404)
 
-    def _tokenize(self, text: object) -> None:
-        if not isinstance(text, str):
-            raise RefusedError("prompt: Field required")
+    def _tokenize(self, body: dict[str, Any]) -> None:
         owner = self.server.owner
-        ids = owner.tokenizer.encode(text)
+        match body:
+            case {"prompt": str(text)}:
+                ids = owner.tokenizer.encode(text)
+            case {"messages": list(messages)}:
+                with owner.lock:  # a picture's tokens all have the placeholder's id
+                    tokens = render(messages, owner.tokenizer, owner.images).tokens
+                ids = [token if isinstance(token, int) else -1 for token in tokens]
+            case _:
+                raise RefusedError("prompt: Field required")
         self._json({"count": len(ids), "max_model_len": owner.max_model_len, "tokens": ids, "token_strs": None})
 
     # --- chat ---------------------------------------------------------------------------------
