@@ -68,7 +68,7 @@ class Exchanges:
         words = plain(text, _LONGEST)
         if not words:
             return
-        known = (ref or "")[:_ID]
+        known = ref[:_ID] if ref and self._index(ref[:_ID]) is not None else ""
         self._keep(t, words, id=known, role="answer")
         self._answer(known, t, words)
 
@@ -97,8 +97,8 @@ class Exchanges:
                 continue
             if line.role == "question":
                 self._ask(line.id[:_ID], item.t, plain(line.author, _NAME), words)
-            elif line.role == "answer" and (not line.id or self._index(line.id) is not None):
-                self._answer(line.id, item.t, words)
+            elif line.role == "answer" and (not line.id or self._index(line.id[:_ID]) is not None):
+                self._answer(line.id[:_ID], item.t, words)
 
     def forget(self, since: float, until: float) -> None:
         """Forgets questions asked between two session seconds, with all their answers, and answers given then."""

@@ -127,8 +127,7 @@ class TieredMemory:
         """Starts the summary of the chunk, to be there when it is folded. A second call for a chunk does nothing."""
         if (self._chunk is not None and self._chunk.stand_in is None) or not (task.lines or task.pictures):
             return
-        if self._chunk is not None:
-            self._chunk.work.cancel()  # later than a whole chunk: what stands in its place stays
+        self._give_up()  # later than a whole chunk: what stands in its place stays
         task = self._within(task)
         chunk = self._chunk = _Chunk(task, self._start(task))
         chunk.work.add_done_callback(lambda _: self._late_summary(chunk))
@@ -139,6 +138,8 @@ class TieredMemory:
         Args:
             task: The chunk as it leaves. Lines beyond those of the task that was begun are folded into the summary.
         """
+        if self._chunk is not None and self._chunk.stand_in is None and self._chunk.task.t != task.t:
+            self._give_up()  # it was begun for turns that never came to be a chunk
         self.begin_summary(task)
         chunk = self._chunk
         if chunk is None or chunk.stand_in is not None:
@@ -165,6 +166,12 @@ class TieredMemory:
             joined = _joined(chunk.work.result(), chunk.tail)
             self._summaries[place] = self._passage("summary", late.t, late.until, joined)
         self._compress()
+
+    def _give_up(self) -> None:
+        """Whatever summary of a chunk is under way is not waited for any more."""
+        if self._chunk is not None:
+            self._chunk.work.cancel()
+            self._chunk = None
 
     def _tail(self, begun: SummaryTask, whole: SummaryTask) -> Summary | None:
         """What came after the summary was begun."""
@@ -277,8 +284,7 @@ class TieredMemory:
     def forget(self, since: float, until: float) -> None:
         """Forgets everything that overlaps a range of session seconds, what is under way included."""
         if self._chunk is not None and _overlaps(self._chunk.task, since, until):
-            self._chunk.work.cancel()
-            self._chunk = None
+            self._give_up()
         if self._block is not None and _overlaps(self._block.task, since, until):
             self._block.work.cancel()
             self._block = None
