@@ -85,9 +85,12 @@ with would you your yes minute minutes hour hours second seconds moment earlier 
 _STOP = frozenset(_STOP_WORDS.split())
 _STOP_HAN = re.compile(
     "什么时候|什么时间|是什么时候|几点钟?|什么|怎么样?|怎样|为什么|哪里|哪儿|哪个|哪些|谁|多少|几[个次位只条辆]|是不是|有没有|能不能|"
-    "请问?|告诉我?|记得|刚才|刚刚|之前|以前|之后|以后|最近|过去|曾经|一下|大概|那个|这个|那些|这些|我们|你们|他们|她们|它们|"
-    "小时|分钟|秒钟?|时候|[的了吗呢吧啊呀嘛么我你您他她它是在有说过到和跟与就都也还又把被给让向从对着个得地会想要看见第]"
+    "请问|告诉我?|记得|刚才|刚刚|之前|以前|之后|以后|最近|过去|曾经|一下|大概|那个|这个|那些|这些|时候|发生|[的了吗呢吧啊呀嘛么我你您他她它们是]"
 )
+_WEAK_HAN = frozenset(
+    "在有到过和跟与就都也还又把被给让向从对着个得地会想要看见第上下里中来去出说这那哪几只些不没很可以能为所"
+)
+"""Characters that say little alone: looked for in pairs only."""
 
 
 def index_words(text: str) -> list[str]:
@@ -107,7 +110,7 @@ def question_words(question: str) -> list[str]:
     found: dict[str, None] = {}
     for run in _RUNS.findall(_STOP_HAN.sub(" ", plain)):
         if _is_han(run):
-            found.update(dict.fromkeys([*_pairs(run), *run]))
+            found.update(dict.fromkeys([*_pairs(run), *(sign for sign in run if sign not in _WEAK_HAN)]))
         elif run.partition("'")[0] not in _STOP:
             found[stem(run)] = None
     return list(found)[:MAX_TERMS]
@@ -116,8 +119,7 @@ def question_words(question: str) -> list[str]:
 def stem(word: str) -> str:
     """An English word without its ending, so that "parked" finds "parking". Other words stay nearly as they are."""
     word = word.partition("'")[0][:_MAX_WORD]
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
+    word = _IRREGULAR.get(word, word)
     if not word.isascii() or not word.isalpha() or len(word) < 4:
         return word
     if word.endswith("ies"):

@@ -130,16 +130,10 @@ def test_a_keeper_that_never_gets_to_write_ends_all_the_same(tmp_path, monkeypat
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        "nonsense",
-        "sqlite://",
-        "sqlite:///:memory:",
-        "mysql://a:hunter2@b/c",
-        "postgresql:hunter2",
-        "://hunter2@",
-        "\0",
-    ]
-    + ["sqlite:////proc/none/joyvl.db", "sqlite:////dev/null/joyvl.db", "oracle+nothing://x:hunter2@y"],
+        *("", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://a:hunter2@b/c", "postgresql:hunter2"),
+        *("://hunter2@", "\0", "sqlite:////proc/none/joyvl.db", "sqlite:////dev/null/joyvl.db"),
+        *("oracle+nothing://x:hunter2@y", "postgresql://a:hunter2@[::1/x", "postgresql://a:hunter2@h:port/x"),
+    ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url):
     async def main() -> None:
