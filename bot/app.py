@@ -41,5 +41,9 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
     known = {entry.name: entry for entry in entry_points(group="joyvl.commands")}
     wanted = [name for name in arguments[:1] if name in known]
     for name in wanted or sorted(known):
-        app.command(name)(known[name].load())
+        command = known[name].load()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app

@@ -153,10 +153,9 @@ async def _serve(
         async with running(command, environment=environment, show=show) as serving:
             await serving.healthy(root, within)
             await warm_up(f"{root}/v1", served)
-            ready = Text.assemble(("ready", "bold green"), f" {root}/v1, model {served}")
-            Console(highlight=False).print(
-                ready, Text(f"→ joyvl model check {root}/v1", "dim"), sep="\n", soft_wrap=True
-            )
+            where = f" {root}/v1, model {served}, for about {sessions} session{'s' if sessions > 1 else ''}\n"
+            words = Text.assemble(("ready", "bold green"), where, (f"→ joyvl model check {root}/v1", "dim"))
+            Console(highlight=False).print(words, soft_wrap=True)
             await serving.until_end()
 
     await until_interrupted(stay())

@@ -1,0 +1,1 @@
+"""Serving the interaction model with vLLM, and looking at how it is served."""
