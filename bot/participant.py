@@ -40,7 +40,7 @@ from joyvl_core.text import language_of, tidy
 
 _PRIVATE = (
     *("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted"),
-    *("session.", "store.", "archive.", "recording."),
+    *("session.", "store.", "archive.", "recording.", "delegate."),
 )
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
 _STOPS = (".", "!", "?", "…", "。", "！", "？")

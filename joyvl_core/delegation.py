@@ -195,6 +195,7 @@ class Tickets:
             await asyncio.wait({answering}, timeout=self._settings.deadline)
             if answering.done():
                 self._end(work, *_outcome(answering))
+                self._advise(answering)
             else:
                 self._end(work, TicketState.TIMED_OUT, "no answer in time")
         finally:
@@ -239,6 +240,12 @@ class Tickets:
             # The whole of it is kept once, with the ticket that was first, and so is what it took.
             first = answer if number == 0 else None
             self._tell(replace(news, state=state, digest=tidy(text, MAX_DIGEST)), first)
+
+    def _advise(self, answering: asyncio.Future[Answer]) -> None:
+        """Tells whoever runs the bot what to do about a failure; the model only hears of the failure itself."""
+        error = None if answering.cancelled() else answering.exception()
+        if isinstance(error, JoyVLError) and error.hint:
+            self._log.status("delegate.failed", tidy(str(error), _LINE), tidy(error.hint, _LINE))
 
     def _drop(self, work: _Work) -> None:
         """Nobody waits for it any more."""

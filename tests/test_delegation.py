@@ -263,6 +263,19 @@ def test_a_result_after_the_session_is_kept_though_nobody_hears_it(linger, state
     assert {str(each.state) for each in news} == {"running"}
 
 
+def test_whoever_runs_the_bot_is_told_what_to_do_about_a_failure():
+    async def main():
+        log = EventLog(LoopClock())
+        error = UnavailableError("the key is wrong", source="d", kind="unauthorized", hint="Check the key.")
+        tickets = Tickets(ScriptedDelegate(error), LoopClock(), log, lambda _: None)
+        tickets.submit(DelegateTask("d1", "who?", ""))
+        await asyncio.sleep(5)
+        await tickets.aclose()
+        return [(event.state, event.reason, event.remedy) for event in log.recent() if event.kind == "status"]
+
+    assert run_virtual(main()) == [("delegate.failed", "the key is wrong", "Check the key.")]
+
+
 def test_after_the_end_nothing_is_taken():
     async def during(tickets, ask):
         await tickets.aclose()

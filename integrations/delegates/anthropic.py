@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from integrations.delegates.apart import Apart, Tell
-from integrations.delegates.extra import need_package, need_setting
+from integrations.delegates.extra import check_base_url, check_key, need_package, need_setting
 from integrations.delegates.failures import Service, persistently, sdk_failure
 from integrations.delegates.options import DelegateOptions
 from integrations.delegates.pictures import in_base64, jpegs
@@ -110,10 +110,12 @@ def make_anthropic_delegate(options: DelegateOptions) -> AnthropicDelegate:
     """The delegate that these settings describe.
 
     Raises:
-        BadInputError: A setting is missing.
+        BadInputError: A setting is missing, or can't be used.
         UnavailableError: The SDK is not installed.
     """
     need_package("anthropic", _SOURCE)
     need_setting(options.model, "JOYVL_DELEGATE_MODEL", _SOURCE, "The model to ask")
     need_setting(options.anthropic_key, "ANTHROPIC_API_KEY", _SOURCE, "The key")
+    check_key(options.anthropic_key, "ANTHROPIC_API_KEY", _SOURCE)
+    check_base_url(options.anthropic_url, "ANTHROPIC_BASE_URL", _SOURCE)
     return AnthropicDelegate(options)

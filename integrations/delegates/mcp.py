@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from integrations.delegates.apart import Apart, Tell
-from integrations.delegates.extra import need_package, need_setting
+from integrations.delegates.extra import check_key, need_package, need_setting
 from integrations.delegates.failures import Service, causes, persistently, retry_after, typed
 from integrations.delegates.mcp_tools import AskedTool, UnsuitableError, arguments, choose
 from integrations.delegates.options import DelegateOptions
@@ -229,4 +229,5 @@ def make_mcp_delegate(options: DelegateOptions) -> McpDelegate:
             kind="two_servers",
             hint="Set JOYVL_DELEGATE_URL or JOYVL_DELEGATE_COMMAND, not both.",
         )
+    check_key(options.secret, "JOYVL_DELEGATE_SECRET", _SOURCE)
     return McpDelegate(options)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from integrations.delegates.apart import Apart, Tell
-from integrations.delegates.extra import need_package, need_setting
+from integrations.delegates.extra import check_base_url, check_key, need_package, need_setting
 from integrations.delegates.failures import Service, persistently, sdk_failure
 from integrations.delegates.options import DelegateOptions
 from integrations.delegates.pictures import data_url, jpegs
@@ -106,11 +106,13 @@ def make_openai_delegate(options: DelegateOptions) -> OpenAIDelegate:
     """The delegate that these settings describe.
 
     Raises:
-        BadInputError: A setting is missing.
+        BadInputError: A setting is missing, or can't be used.
         UnavailableError: The SDK is not installed.
     """
     need_package("openai", _SOURCE)
     need_setting(options.model, "JOYVL_DELEGATE_MODEL", _SOURCE, "The model to ask")
     if not options.openai_url:
         need_setting(options.openai_key, "OPENAI_API_KEY", _SOURCE, "The key")
+    check_key(options.openai_key, "OPENAI_API_KEY", _SOURCE)
+    check_base_url(options.openai_url, "OPENAI_BASE_URL", _SOURCE)
     return OpenAIDelegate(options)

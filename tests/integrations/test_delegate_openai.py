@@ -64,3 +64,21 @@ def test_what_is_missing_is_named():
     with pytest.raises(BadInputError) as caught:
         make_openai_delegate(DelegateOptions(model="eye"))
     assert "OPENAI_API_KEY" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"openai_url": "nonsense"}, "http://127.0.0.1:8000/v1"),
+        ({"openai_url": "file:///x"}, "http://127.0.0.1:8000/v1"),
+        ({"openai_url": "http://[::1"}, "http://127.0.0.1:8000/v1"),
+        ({"openai_key": SecretStr("sk-a\nb")}, "OPENAI_API_KEY"),
+        ({"openai_key": SecretStr("sk-ü")}, "OPENAI_API_KEY"),
+        ({"openai_key": SecretStr(" sk-a")}, "OPENAI_API_KEY"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(fields, hint):
+    with pytest.raises(BadInputError) as caught:
+        make_openai_delegate(DelegateOptions(model="eye", **{"openai_key": SecretStr("sk-a"), **fields}))
+    assert hint in caught.value.hint
+    assert "sk-" not in str(caught.value)
