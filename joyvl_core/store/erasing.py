@@ -24,6 +24,7 @@ from joyvl_core.store.tables import (
 )
 
 _BATCH = 1_000
+_PICTURES = 200
 _TRIES = 3
 _AGAIN = 0.5
 DAY = 86_400.0
@@ -55,31 +56,30 @@ async def erase(database: Database, session: str, since: float | None, until: fl
     number = record[0] if record else None
     whole = since is None and until is None
     blanked = 0 if whole else await _blank_events(database, session, since, until)
+    shown = await _delete_pictures(database, pictures.c.session == session, *_between(pictures, since, until))
     async with database.writing() as connection:
-        counts = {
-            table.name: await _delete(connection, table, session, since, until)
-            for table in (search_vectors, search_entries, memory_items, pictures)
-        }
+        for table in (search_vectors, search_entries):
+            await _delete(connection, table, session, since, until)
+        items = await _delete(connection, memory_items, session, since, until)
         if whole:
             blanked = (await connection.execute(delete(events).where(events.c.session == session))).rowcount
             await connection.execute(update(sessions).where(sessions.c.id == session).values(room=""))
         if database.is_sqlite:
             await connection.execute(text(REBUILD))
         await connection.execute(update(erasures).where(erasures.c.id == number).values(finished=wall))
-    return Erased(blanked, counts["memory_items"], counts["pictures"], await scrub(database))
+    return Erased(blanked, items, shown, await scrub(database))
 
 
 async def retain(database: Database, wall: float, days: float, picture_days: float) -> int:
-    """Deletes sessions that ended more than `days` ago, and pictures older than `picture_days`. Returns how many."""
+    """Deletes sessions last heard of more than `days` ago, and pictures older than that or than `picture_days`."""
     old = sessions.c.began + sessions.c.t < wall - days * DAY
+    began = select(sessions.c.began).where(sessions.c.id == pictures.c.session).scalar_subquery()
+    await _delete_pictures(database, began + pictures.c.t < wall - min(days, picture_days) * DAY)
     async with database.writing() as connection:
-        moment = select(sessions.c.began).where(sessions.c.id == pictures.c.session).scalar_subquery()
-        stale = delete(pictures).where(moment + pictures.c.t < wall - picture_days * DAY)
-        await connection.execute(stale)
         gone = (await connection.execute(delete(sessions).where(old))).rowcount
         if gone and database.is_sqlite:
             await connection.execute(text(REBUILD))
-    return int(gone)
+    return gone
 
 
 async def scrub(database: Database) -> bool:
@@ -114,6 +114,18 @@ async def _blank_events(database: Database, session: str, since: float | None, u
             change = update(events).where(events.c.id == bindparam("number")).values(body=bindparam("line"))
             await connection.execute(change, [{"number": row.id, "line": blank(row.body)} for row in found])
         done, last = done + len(found), found[-1].id
+
+
+async def _delete_pictures(database: Database, *which: ColumnElement[bool]) -> int:
+    """Deletes pictures, few a transaction: each is long, and all of them more than a disk may have room for twice."""
+    done = 0
+    while True:
+        async with database.writing() as connection:
+            some = select(pictures.c.id).where(*which).limit(_PICTURES)
+            deleted = (await connection.execute(delete(pictures).where(pictures.c.id.in_(some)))).rowcount
+        done += deleted
+        if deleted < _PICTURES:
+            return done
 
 
 async def _delete(

@@ -100,14 +100,16 @@ async def begin(
     if not must_exist:
         new = {"id": session, "room": tidy(room, tables.MAX_ROOM), "began": wall, "epoch": 0, "t": 0.0}
         await connection.execute(insert_new(connection, sessions, ("id",)), new)
-    taken = update(sessions).where(sessions.c.id == session).values(epoch=sessions.c.epoch + 1, ended=None)
-    found = (await connection.execute(taken.returning(sessions))).mappings().one_or_none()
+    known = select(sessions).where(sessions.c.id == session).with_for_update()
+    found = (await connection.execute(known)).mappings().one_or_none()
     if found is None:
         raise unknown(session)
-    # SQLite hands whole numbers back as such where a change returns them.
-    t, began = float(found["t"]), float(found["began"])
-    resumed = await _resumed(connection, session, t, found["epoch"]) if found["epoch"] > 1 else None
-    return Session(session, found["epoch"], began, found["room"], resumed)
+    epoch, began = found["epoch"] + 1, found["began"]
+    # It lives now: what is kept by age counts from here.
+    alive = {"epoch": epoch, "t": max(found["t"], wall - began), "ended": None}
+    await connection.execute(update(sessions).where(sessions.c.id == session).values(alive))
+    resumed = await _resumed(connection, session, found["t"], epoch) if epoch > 1 else None
+    return Session(session, epoch, began, found["room"], resumed)
 
 
 async def end(connection: AsyncConnection, session: Session, t: float) -> None:

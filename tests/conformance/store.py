@@ -244,7 +244,10 @@ class StoreConformance:
                 assert back.items == (SUMMARY,)
                 assert [(each.id, each.reply_to, each.instruction) for each in back.tickets] == [("d1", "c7", "i1")]
                 assert (back.t, back.last_n) == (7.0, 6)
-                assert (await store.begin(first.id, room="", wall=0.0)).epoch == 3
+                third = await store.begin(first.id, room="", wall=0.0)
+                assert third.epoch == 3
+                assert third.resumed is not None
+                assert third.resumed.t == 500.0
 
         run_virtual(main())
 
@@ -593,7 +596,9 @@ class StoreConformance:
                     bot.keeper.picture(2 * day, "cam", JPEG, kind="thumbnail")
                 assert await store.retain(WALL + 3 * day, days=10, picture_days=2) == 0
                 assert [picture.t async for picture in store.pictures("old")] == [2 * day]
+                await store.begin("revived", room="", wall=WALL)
+                await store.begin("revived", room="", wall=WALL + 11 * day)
                 assert await store.retain(WALL + 11 * day, days=10, picture_days=2) == 1
-                assert await store.sessions() == []
+                assert [each.id for each in await store.sessions()] == ["revived"]
 
         run_virtual(main())
