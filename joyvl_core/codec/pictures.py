@@ -35,12 +35,17 @@ def picture_for(view: TrackView, settings: CodecSettings) -> Rgb | None:
     picture = view.frame.picture
     match view.kind:
         case FrameKind.I:
-            return _resized(picture, model_size(picture.size, settings.max_pixels))
+            return whole(picture, settings.max_pixels)
         case FrameKind.P:
             part = view.changed if settings.predicted == "crop" else None
             return _resized(picture, (P_SIDE, P_SIDE)) if part is None else _cropped(picture, part)
         case _:
             return None
+
+
+def whole(picture: Picture, max_pixels: int) -> Rgb:
+    """The picture at the size at which the model sees it, (h, w, 3)."""
+    return _resized(picture, model_size(picture.size, max_pixels))
 
 
 def encode_jpeg(rgb: Rgb, *, most_bytes: int = I_BYTES) -> bytes:
