@@ -27,7 +27,9 @@ _ASK_EVERY = 0.5
 _ANSWER_WITHIN = 5.0
 _WARM_WITHIN = 180.0
 _END_WITHIN = 10.0
+_LAST_WORDS_WITHIN = 2.0
 _LONGEST_LINE = 1_000
+_BUFFER = 2**20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LAST_LINES = 12
 
@@ -67,25 +69,29 @@ async def running(
     Raises:
         UnavailableError: It cannot be started.
     """
+    # A pipe of our own: asyncio's would be waited for as long as anything that the server started holds its other end.
+    ours, its = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=its,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, **environment},
-            limit=2**20,
             # A group of its own, because the engine is a process of its own: both are ended, and by us alone.
             start_new_session=True,
         )
     except OSError as error:
+        os.close(ours)
         raise UnavailableError(
             f"{command[0]} cannot be started: {error.strerror}.",
             source="model.serve",
             kind="program",
             hint="Install vLLM again.",
         ) from None
-    serving = Serving(process, show)
+    finally:
+        os.close(its)
+    serving = Serving(process, ours, show)
     try:
         yield serving
     finally:
@@ -95,8 +101,9 @@ async def running(
 class Serving:
     """A server process. Made by `running`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, show: Callable[[str], None]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: int, show: Callable[[str], None]) -> None:
         self._process = process
+        self._log = log
         self._show = show
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._reading = asyncio.create_task(self._read(), name="vllm log")
@@ -141,12 +148,20 @@ class Serving:
             with contextlib.suppress(ProcessLookupError):  # nothing of its group is left
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
+            await asyncio.wait({self._reading}, timeout=_LAST_WORDS_WITHIN)
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
     async def _read(self) -> None:
-        stream = self._process.stdout
-        while stream is not None:
+        stream = asyncio.StreamReader(limit=_BUFFER)
+        protocol = asyncio.StreamReaderProtocol(stream)
+        pipe = os.fdopen(self._log, "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        with contextlib.closing(transport):
+            await self._lines(stream)
+
+    async def _lines(self, stream: asyncio.StreamReader) -> None:
+        while True:
             try:
                 line = await stream.readline()
             except ValueError:  # a line longer than any log's: it is thrown away
@@ -159,7 +174,7 @@ class Serving:
 
     async def _failed(self, what: str) -> StayFailedError:
         if self._process.returncode is not None:  # what it said last says why
-            await asyncio.wait({self._reading}, timeout=1.0)
+            await asyncio.wait({self._reading}, timeout=_LAST_WORDS_WITHIN)
         why = next((line for line in reversed(self._last) if "Error" in line), "")
         return StayFailedError(
             f"{what}: {why.partition(']')[2].strip() or why}"[:400] if why else f"{what}.",
