@@ -29,6 +29,13 @@ from joyvl_core.store.store import Store
 from joyvl_core.text import tidy
 
 _LONGEST = 400
+_NAMES = {
+    Verdict.SAME: "the same",
+    Verdict.WORDS: "in other words",
+    Verdict.ACTION: "another action",
+    Verdict.FAILED: "failed",
+    Verdict.NO_TURN: "without a turn",
+}
 
 
 def replay(
@@ -86,26 +93,36 @@ def check_instructions(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 async def _replay(url: str, session: str, model: InteractionModel, options: ReplayOptions, as_json: bool) -> None:
-    async with Store.open(url) as store:
-        recorded = await survey(store.events(session))
-        await check_recorded(store, session, recorded)
-        archive = PastArchive(_SessionArchive(store, session))
-        tally = Tally()
-        page = JsonPage() if as_json else Page(model.name)
-        steps = Replay(model, recorded, options, archive).steps(
-            store.events(session), store.pictures(session, kind="frame")
+    try:
+        async with Store.open(url) as store:
+            recorded = await survey(store.events(session))
+            await check_recorded(store, session, recorded)
+            tally = await _compare(store, session, Replay(model, recorded, options, _past(store, session)), as_json)
+    finally:
+        await model.aclose()
+    if not sum(tally.verdicts.values()):
+        raise BadInputError(
+            f"Session {session} has no tick in that time.",
+            source="replay",
+            kind="empty",
+            hint=f"It lasts {clock_time(recorded.seconds)}, {recorded.seconds:.0f} s: look at --from and --to.",
         )
-        async with aclosing(steps):
-            async for step in steps:
-                page.show(step, tally.add(step))
-        if not sum(tally.verdicts.values()):
-            raise BadInputError(
-                f"Session {session} has no tick in that time.",
-                source="replay",
-                kind="empty",
-                hint=f"It lasts {clock_time(recorded.seconds)}, {recorded.seconds:.0f} s: look at --from and --to.",
-            )
+
+
+async def _compare(store: Store, session: str, replay: Replay, as_json: bool) -> Tally:
+    """Prints the difference as it is found; returns the sum."""
+    tally = Tally()
+    page = JsonPage() if as_json else Page()
+    async with aclosing(replay.steps(store.events(session), store.pictures(session, kind="frame"))) as steps:
+        async for step in steps:
+            page.show(step, tally.add(step))
+    if sum(tally.verdicts.values()):
         page.finish(tally)
+    return tally
+
+
+def _past(store: Store, session: str) -> PastArchive:
+    return PastArchive(_SessionArchive(store, session))
 
 
 async def check_recorded(store: Store, session: str, recorded: Survey) -> None:
@@ -140,15 +157,10 @@ class _SessionArchive:
 
 
 class Page:
-    """The difference on a terminal: a pair of lines for each decision that differs, a count for those that don't.
+    """The difference on a terminal: a pair of lines for each decision that differs, a count for those that don't."""
 
-    Args:
-        model: Whose decisions are new.
-    """
-
-    def __init__(self, model: str) -> None:
+    def __init__(self) -> None:
         self._console = Console(highlight=False)
-        self._model = model
         self._same = 0
 
     def show(self, step: Step, verdict: Verdict) -> None:
@@ -170,29 +182,24 @@ class Page:
     def finish(self, tally: Tally) -> None:
         """Prints the sum."""
         self._end_run()
-        console, verdicts = self._console, tally.verdicts
-        ticks = sum(verdicts.values())
+        console = self._console
         console.print()
         console.print(Text.assemble(("agreement ", "bold"), _share(tally.agreement), f" of {tally.asked} decisions"))
-        details = [
-            f"{verdicts[Verdict.SAME]} the same",
-            f"{verdicts[Verdict.WORDS]} in other words",
-            f"{verdicts[Verdict.ACTION]} other actions",
-            f"{verdicts[Verdict.FAILED]} failed",
-            f"{verdicts[Verdict.NO_TURN]} of {ticks} ticks without a turn",
-        ]
-        console.print(Text("  " + ", ".join(details), "dim"))
+        counts = [f"{count} {_NAMES[verdict]}" for verdict, count in tally.verdicts.items() if count]
+        console.print(Text("  " + ", ".join(counts), "dim"), soft_wrap=True)
         remarks = f"  where either spoke: {tally.acts_same} of {tally.acts} the same, {tally.moved} at another moment"
-        console.print(Text(remarks, "dim"))
+        console.print(Text(remarks, "dim"), soft_wrap=True)
+        console.print(self._table(tally))
+
+    def _table(self, tally: Tally) -> Table:
         table = Table(box=None, pad_edge=False)
         for heading in ("", "silent", "speaks", "delegates", "P(silence)", "picture tokens"):
             table.add_column(heading, justify="left" if not heading else "right")
-        for name, side in (("was", tally.was), (f"is ({tidy(self._model, 60)})", tally.now)):
-            actions = side.actions
+        for name, side in (("was", tally.was), ("is", tally.now)):
+            counts = [str(count) for count in side.actions.values()]
             p = "–" if side.p_silence is None else f"{side.p_silence:.3f}"
-            counts = (str(actions["silence"]), str(actions["speak"]), str(actions["delegate"]))
-            table.add_row(Text(name), *counts, p, str(side.tokens))
-        console.print(table)
+            table.add_row(name, *counts, p, str(side.tokens))
+        return table
 
     def _end_run(self) -> None:
         if self._same:

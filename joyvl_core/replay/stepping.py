@@ -23,6 +23,8 @@ from joyvl_core.store.rows import StoredPicture
 from joyvl_core.threads import in_thread
 from joyvl_core.turns import Terms
 
+GIVE_UP_AFTER = 5
+"""Ticks that fail in a row before the model counts as absent."""
 AUTHOR = "operator"
 """Author of the instructions that a replay is given."""
 
@@ -127,6 +129,7 @@ class Replay:
         self._inbox = Inbox(lambda count: None)
         self._wishes: _Wishes | None = None
         self._last_now: float | None = None
+        self._failures = 0
 
     async def steps(
         self, events: AsyncIterator[AnyEvent], pictures: AsyncIterator[StoredPicture]
@@ -136,6 +139,9 @@ class Replay:
         Args:
             events: The session's log.
             pictures: Its recorded frames, oldest first.
+
+        Raises:
+            Exception: Whatever the model raises, tick after tick.
         """
         reading, footage = Reading(), Footage(pictures, self._recorded.labels)
         try:
@@ -207,7 +213,11 @@ class Replay:
         except Exception as error:  # whatever a model raises: the tick failed, and the next one is tried
             retryable = isinstance(error, TimeoutError) or (isinstance(error, JoyVLError) and error.retryable)
             self._inbox.give_back(patiently=retryable)
+            self._failures += 1
+            if self._failures >= GIVE_UP_AFTER:
+                raise
             return Step(moment.tick, moment.now, Decision(), failed=f"{error or type(error).__name__}"[:300])
+        self._failures = 0
         if self._wishes is not None:
             for edit in decision.edits:
                 self._wishes.edit(edit, moment.now)
