@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -89,10 +90,11 @@ class EventArchive:
 
     def get(self, number: int | None) -> Record | None:
         """The event of that number, if it is still remembered whole."""
-        if number is None or not self._events:
+        if number is None:
             return None
-        index = number - self._events[0][0]
-        return self._record(*self._events[index]) if 0 <= index < len(self._events) else None
+        index = bisect_left(self._events, number, key=lambda numbered: numbered[0])
+        found = self._events[index] if index < len(self._events) else None
+        return self._record(*found) if found and found[0] == number else None
 
     def find(
         self,
@@ -125,6 +127,16 @@ class EventArchive:
             if kind in kinds and (fits is None or fits(colour))
         )
         return dropped + len(self.find(kinds, fits=fits))
+
+    def note_dropped(self, kind: EventKind, number: int) -> None:
+        """So many events of a kind, of unknown colour, came before all that is remembered."""
+        self._dropped[kind, ""] += max(0, number)
+
+    def forget(self, since: float, until: float) -> None:
+        """Forgets the events between two session seconds; they don't count any more either."""
+        self._events = deque(numbered for numbered in self._events if not since <= numbered[1].t <= until)
+        left = {event.thing for _, event in self._events}
+        self._colours = {thing: colour for thing, colour in self._colours.items() if thing in left}
 
     def _record(self, number: int, event: Event) -> Record:
         return Record(number, event, self.colour_of(event.thing))

@@ -31,6 +31,12 @@ class WorkingMemory:
         """The turns from session second `since` on."""
         return tuple(turn for turn in self._turns if turn.t >= since)
 
+    def forget(self, since: float, until: float) -> None:
+        """Forgets the turns between two session seconds."""
+        left = [turn for turn in self._turns if not since <= turn.t <= until]
+        self._turns.clear()
+        self._turns.extend(left)
+
     def subject(self) -> int | None:
         """What the newest turn that was about an event was about: what "that" means."""
         return next((turn.about for turn in reversed(self._turns) if turn.about is not None), None)

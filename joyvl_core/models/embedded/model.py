@@ -15,16 +15,18 @@ from joyvl_core.actions import Action, Delegate, Silence, Speak
 from joyvl_core.errors import JoyVLError
 from joyvl_core.media import Frame
 from joyvl_core.memory.archive import Event, EventArchive, EventKind
+from joyvl_core.memory.items import MemoryItem
 from joyvl_core.memory.working import Turn, WorkingMemory
 from joyvl_core.models.embedded.answers import Answers, Situation
 from joyvl_core.models.embedded.conversation import Conversation, Outcome, Remark, Understanding
 from joyvl_core.models.embedded.percepts import Percept, PerceptKind, Thing
-from joyvl_core.models.embedded.policy import Moment, Policy, Priority, Served, Utterance, policy_for
+from joyvl_core.models.embedded.policy import GoesOn, Moment, Policy, Priority, Served, Utterance, policy_for
 from joyvl_core.models.embedded.policy.judging import applies
 from joyvl_core.models.embedded.policy.pending import Pending
+from joyvl_core.models.embedded.remembering import Remembered
 from joyvl_core.models.embedded.wishes import Category, Intent, Running, Wish
 from joyvl_core.observation import Decision, Instruction, Notice, Observation, TicketNews, TicketState
-from joyvl_core.ports import Look
+from joyvl_core.ports import Look, MemoryKeeper
 
 _INBOX = 256
 """Percepts that wait for a tick; the oldest give way."""
@@ -119,9 +121,10 @@ class EmbeddedModel:
     ) -> None:
         self._perception = perception
         self._reader = reader
-        self._archive = EventArchive() if archive is None else archive
+        archive = EventArchive() if archive is None else archive
+        self._remembered = Remembered(archive)
         self._working = WorkingMemory()
-        self._conversation = Conversation(understanding, Answers(self._archive, self._working), self._working, reader)
+        self._conversation = Conversation(understanding, Answers(archive, self._working), self._working, reader)
         self._policies = policies
         self._speaks_first = speaks_first
         self._wall_time = wall_time
@@ -148,6 +151,7 @@ class EmbeddedModel:
 
     async def step(self, observation: Observation) -> Decision:
         self._note_ended(observation)
+        self._remembered.language = observation.language
         # What was seen comes before what was said: a question asked with it is answered with it.
         percepts = self._seen()
         moment = self._moment(observation)
@@ -157,11 +161,33 @@ class EmbeddedModel:
         out = Outcome()
         await self._listen(observation, out)
         self._pending.add(out.utterances)
+        self._note_totals(observation.now)
         return self._decision(observation, out)
 
     async def aclose(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+    # --- memory beyond the process ----------------------------------------------------------
+
+    def keep_in(self, keeper: MemoryKeeper) -> None:
+        self._remembered.keeper = keeper
+
+    def resume(self, items: Sequence[MemoryItem]) -> None:
+        self._remembered.resume(items)
+
+    def forget(self, since: float, until: float) -> None:
+        with self._lock:
+            left = [percept for percept in self._inbox if not since <= percept.t <= until]
+            self._inbox.clear()
+            self._inbox.extend(left)
+        self._remembered.forget(since, until)
+        self._working.forget(since, until)
+
+    def _note_totals(self, now: float) -> None:
+        for service in self._services.values():
+            if service.policy is not None and service.policy.total is not None:
+                self._remembered.note_total(service.instruction, service.policy.total, now)
 
     # --- what people say --------------------------------------------------------------------
 
@@ -201,6 +227,9 @@ class EmbeddedModel:
             if service := self._services.get(number):
                 service.served = Served(number, wish, service.instruction.t, self._wall_time)
                 service.policy = self._policies(service.served)
+                total = self._remembered.take_total(service.instruction)
+                if total is not None and isinstance(service.policy, GoesOn):
+                    service.policy.go_on_from(total)
         out.begin.clear()
         self._attend()
 
@@ -223,7 +252,7 @@ class EmbeddedModel:
             self._reader.wanted = any(s.served.wish.intent in _READS for s in serving if s.served)
 
     def _hear(self, remark: Remark) -> None:
-        self._archive.add(Event(EventKind.HEARD, remark.t, text=remark.text, author=remark.author))
+        self._remembered.add(Event(EventKind.HEARD, remark.t, text=remark.text, author=remark.author))
 
     def _fold_back(self, news: TicketNews, observation: Observation, out: Outcome) -> None:
         """What became of a delegation. A standing wish's answer is said only where the wish applies."""
@@ -272,14 +301,14 @@ class EmbeddedModel:
             self._inbox.clear()
         for percept in percepts:
             thing = percept.thing.id if percept.thing else None
-            self._archive.add(
+            if percept.thing is not None:
+                self._remembered.note_colour(percept.thing.id, percept.thing.colour)
+                self._note_placed(percept.kind, percept.thing.id)
+            self._remembered.add(
                 Event(EventKind(percept.kind.value), percept.t, percept.track, thing=thing, text=percept.text)
             )
-            if percept.thing is not None:
-                self._archive.note_colour(percept.thing.id, percept.thing.colour)
-                self._note_placed(percept.kind, percept.thing.id)
         for there in self._perception.present():
-            self._archive.note_colour(there.id, there.colour)
+            self._remembered.note_colour(there.id, there.colour)
         return percepts
 
     def _note_placed(self, kind: PerceptKind, thing: int) -> None:
@@ -330,7 +359,7 @@ class EmbeddedModel:
             )
         if utterance.reply_to is None:
             self._working.add(Turn(observation.now, "bot", utterance.text))
-        self._archive.add(Event(EventKind.SAID, observation.now, text=utterance.text))
+        self._remembered.add(Event(EventKind.SAID, observation.now, text=utterance.text))
         action: Action = Speak(utterance.text) if utterance.text else Silence()
         if utterance.question:
             action = Delegate(utterance.text, utterance.question)

@@ -45,6 +45,7 @@ class Talk:
     """Drives a model second by second, and follows its edits, as the engine would."""
 
     def __init__(self, understanding: Understanding, script: Sequence[Percept] = ()) -> None:
+        self.understanding = understanding
         self.eyes = ScriptedEyes(list(script))
         self.model = EmbeddedModel(self.eyes, understanding)
         self.instructions: list[Instruction] = []
@@ -54,7 +55,7 @@ class Talk:
     def says(self, t: float, *chat: str) -> str:
         """What is said in reply, or by itself, in the tick at session second `t`."""
         self._ticks += 1
-        frame = Frame("cam", _PICTURE, t)
+        frame = self.frame(t)
         self.model.look(frame)
         lines = tuple(ChatLine(f"c{self._ticks}.{i}", "ann", text, t, True) for i, text in enumerate(chat))
         decision = asyncio.run(
@@ -74,6 +75,10 @@ class Talk:
         self.last = decision
         self._follow(decision, t)
         return decision.action.text if isinstance(decision.action, Speak) else ""
+
+    def frame(self, t: float) -> Frame:
+        """What the camera shows at session second `t`."""
+        return Frame("cam", _PICTURE, t)
 
     def run(self, start: float, end: float) -> list[tuple[float, str]]:
         """What is said by itself between two seconds, at a tick every half second."""

@@ -3,7 +3,7 @@
 `Policy` is the seam a trained policy fills; `policy_for` makes the one that serves a wish.
 """
 
-from joyvl_core.models.embedded.policy.proposing import Moment, Policy, Priority, Served, Utterance
+from joyvl_core.models.embedded.policy.proposing import GoesOn, Moment, Policy, Priority, Served, Utterance
 from joyvl_core.models.embedded.policy.serving import policy_for
 
-__all__ = ["Moment", "Policy", "Priority", "Served", "Utterance", "policy_for"]
+__all__ = ["GoesOn", "Moment", "Policy", "Priority", "Served", "Utterance", "policy_for"]

@@ -23,6 +23,9 @@ class CountPassing(WishPolicy):
         self._arrivals = Arrivals(served.wish, served.start)
         self.total: int = 0
 
+    def go_on_from(self, total: int) -> None:
+        self.total = total
+
     def propose(self, percepts: Sequence[Percept], moment: Moment) -> list[Utterance]:
         said = []
         for thing in self._arrivals.take(percepts, moment.present, moment.now):

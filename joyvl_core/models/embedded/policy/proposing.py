@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from joyvl_core.models.embedded.percepts import Percept, PerceptKind, Thing
 from joyvl_core.models.embedded.wishes import Wish
@@ -105,6 +105,15 @@ class Policy(Protocol):
 
     def wake_at(self) -> float | None:
         """Session second at which it wants to be asked again, whatever is seen."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A policy that can go on where one before it, in another process, came to its end."""
+
+    def go_on_from(self, total: int) -> None:
+        """What it counted so far. Called before anything is proposed."""
         ...
 
 
