@@ -8,6 +8,7 @@ connection is used twice.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import socket
@@ -23,7 +24,8 @@ _SOURCE = "egress"
 _PORTS = {"http": 80, "https": 443}
 _ANY_PORT = {None, *range(1, 65_536)}
 _MAX_URL = 2_000
-_MAX_ADDRESSES = 64
+MAX_ADDRESSES = 4
+"""Most addresses of a name that are tried, one after the other."""
 
 _NUMBER = re.compile(r"(0x[0-9a-f]*|\d+)$", re.IGNORECASE)
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
@@ -76,18 +78,20 @@ class Egress:
             self._admit(parsed.host, _refusal_of_form(_ascii_host(parsed.raw_host)))
         return parsed
 
-    async def address(self, host: str, port: int) -> str:
-        """An address of the host that may be connected to.
+    async def addresses(self, scheme: str, host: str, port: int | None) -> list[str]:
+        """The addresses to connect to in the place of a host, checked at this very moment; at most `MAX_ADDRESSES`.
 
         Raises:
-            BadInputError: One of its addresses may not be reached.
+            BadInputError: It may not be reached; one address that is not public is enough.
             UnavailableError: It has no address.
         """
+        if scheme not in _PORTS:
+            raise _refused("This is no http or https URL.", "Give one like https://example.org/path.")
         allowed = host.lower() in self.allow
         if not allowed:
             self._admit(host, _refusal_of_form(host))
         try:
-            found = list(dict.fromkeys(await self.resolve(host.strip("[]"), port)))[:_MAX_ADDRESSES]
+            found = list(dict.fromkeys(await self.resolve(host.strip("[]"), port or _PORTS[scheme])))
         except (OSError, UnicodeError):
             found = []
         if not found:
@@ -100,24 +104,13 @@ class Egress:
             )
         if not allowed:
             self._admit(host, next(filter(None, map(refusal, found)), ""))
-        return found[0]
+        return found[:MAX_ADDRESSES]
 
     def _admit(self, host: str, why: str) -> None:
         """Refuses a host where there is a reason why. The host alone is named: the rest of a URL may hold a secret."""
         if why:
             meant = f"; name it in {self.setting} if this one is meant" if self.setting else ""
             raise _refused(f"{host[:80]} may not be reached: {why}.", f"Only public hosts are reached{meant}.")
-
-    async def pin(self, scheme: str, host: str, port: int | None) -> str:
-        """The address to put in the place of a request's host, checked at this very moment.
-
-        Raises:
-            BadInputError: It may not be reached.
-            UnavailableError: It has no address.
-        """
-        if scheme not in _PORTS:
-            raise _refused("This is no http or https URL.", "Give one like https://example.org/path.")
-        return await self.address(host, port or _PORTS[scheme])
 
 
 def refusal(address: str) -> str:
@@ -195,10 +188,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=8, max_keepalive_connections=0))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        host = _ascii_host(url.raw_host)
-        request.url = url.copy_with(host=await self._egress.pin(url.scheme, host, url.port))
+        url, host = request.url, _ascii_host(request.url.raw_host)
         request.extensions = {**request.extensions, "sni_hostname": host}
+        *others, last = await self._egress.addresses(url.scheme, host, url.port)
+        for address in others:
+            request.url = url.copy_with(host=address)
+            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._inner.handle_async_request(request)
+        request.url = url.copy_with(host=last)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ from math import isfinite
 from joyvl_core.asked import Answer, DelegateTask
 from joyvl_core.clock import Clock
 from joyvl_core.errors import JoyVLError
-from joyvl_core.events import ChatEvent, EventLog, SpeechEvent, TicketEvent, TickEvent
+from joyvl_core.events import AnyEvent, ChatEvent, EventLog, SpeechEvent, TicketEvent, TickEvent
 from joyvl_core.observation import Observation, TicketNews, TicketState
 from joyvl_core.ports import Delegate
 from joyvl_core.text import tidy
@@ -295,6 +295,19 @@ def _outcome(answering: asyncio.Future[Answer]) -> tuple[TicketState, str, Answe
             return TicketState.FAILED, str(error), None
         case _:  # foreign code behind the port: whatever it raises is a failed ticket
             return TicketState.FAILED, f"{type(error).__name__}: {error}", None
+
+
+def account(log: Iterable[AnyEvent]) -> tuple[int, Spent]:
+    """How many tickets a log has seen, and what they took: for `Tickets.resume`."""
+    made, taken, tokens, money = 0, set[str](), 0, 0.0
+    for event in log:
+        if isinstance(event, TicketEvent):
+            made = max(made, _number(event.id))
+            tokens += event.spent_tokens or 0
+            money += event.cost or 0.0
+            if event.state is TicketState.RUNNING:
+                taken.add(event.id)
+    return made, Spent(len(taken), tokens, money)
 
 
 def _number(ticket_id: str) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from joyvl_core.asked import Answer, DelegateTask
 from joyvl_core.clock import LoopClock, run_virtual
-from joyvl_core.delegation import MAX_DIGEST, MAX_KNOWN, DelegationSettings, Spent, Tickets, digest
+from joyvl_core.delegation import MAX_DIGEST, MAX_KNOWN, DelegationSettings, Spent, Tickets, account, digest
 from joyvl_core.errors import UnavailableError
 from joyvl_core.events import ChatEvent, EventLog, SpeechEvent, TicketEvent, TickEvent
 from joyvl_core.observation import Instruction, Observation, TicketNews, TicketState, Trigger
@@ -299,6 +299,22 @@ def test_tickets_that_a_process_left_open_are_settled_and_their_numbers_not_used
     events, news = run_events(ScriptedDelegate(), during, tickets=10)
     assert [(event.id, str(event.state)) for event in events[:2]] == [("d3", "failed"), ("d11", "failed")]
     assert (news[0].digest, news[0].instruction, news[0].reply_to) == ("interrupted by a restart", "i1", "c4")
+
+
+def test_a_log_tells_how_many_tickets_there_were_and_what_they_took():
+    async def during(tickets, ask):
+        for _ in range(3):
+            ask()
+            await asyncio.sleep(10)
+        ask()
+        assert tickets.cancel("d4")
+        ask()
+        ask()
+        ask()
+
+    events, _ = run_events(Paid(tokens=100, cost=0.25), during, tickets=5, at_once=1)
+    assert account(events) == (7, Spent(5, 300, 0.75))
+    assert account([]) == (0, Spent())
 
 
 def test_a_delegate_that_gives_up_by_itself_or_answers_nonsense_has_failed():

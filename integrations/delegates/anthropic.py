@@ -36,7 +36,14 @@ class AnthropicDelegate:
         self._options = options
         self._apart = Apart(_SOURCE)
         self._key = options.anthropic_key.get_secret_value()
-        self._service = Service(_SOURCE, "Anthropic's service", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", (self._key,))
+        self._service = Service(
+            _SOURCE,
+            "Anthropic's service",
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_BASE_URL",
+            "JOYVL_DELEGATE_MODEL",
+            (self._key,),
+        )
 
     async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> Answer:
         return await self._apart.run(lambda tell: self._ask(task, tell), progress, within=task.within)

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import json
 import re
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -37,6 +39,7 @@ class Service:
         name: The service in words.
         key: The variable that holds its key or secret.
         address: The variable that holds its address.
+        model: The variable that holds the model's name, where it has models.
         secrets: What never stands in an error, whoever wrote it.
     """
 
@@ -44,6 +47,7 @@ class Service:
     name: str
     key: str
     address: str
+    model: str = ""
     secrets: tuple[str, ...] = ()
 
     def words(self, text: str) -> str:
@@ -60,9 +64,9 @@ class Service:
             return self.error(f"{self.name} does not accept the key ({code})", "unauthorized", f"Check {self.key}.")
         if code == 404:
             return self.error(
-                f"{self.name} knows no such model or address{tail}",
+                f"{self.name} knows no such {'model or address' if self.model else 'address'}{tail}",
                 "not_found",
-                f"Check JOYVL_DELEGATE_MODEL and {self.address}.",
+                f"Check {' and '.join(filter(None, (self.model, self.address)))}.",
             )
         if code == 429 or code >= 500:
             kind = "rate_limited" if code == 429 else "server_error"
@@ -78,12 +82,11 @@ class Service:
         """The error of an answer that is none."""
         return self.error(f"{self.name} answered {what}", "garbled", f"Look whether {self.address} is right.")
 
-    def unreachable(self, said: str = "") -> BusyError:
-        """The error of a service that can't be connected to, or hung up."""
-        words = self.words(said)
-        tail = f": {words}" if words else ""
+    def unreachable(self, error: BaseException | None = None) -> BusyError:
+        """The error of a service that can't be connected to, or hung up. `error`: what happened, where it is known."""
+        why = _why(error) if error is not None else ""
         return BusyError(
-            f"{self.name} cannot be reached{tail}",
+            f"{self.name} cannot be reached{why and ': '}{why}",
             source=self.source,
             kind="unreachable",
             hint=f"Look whether it runs, and whether {self.address} is right.",
@@ -92,6 +95,18 @@ class Service:
     def error(self, message: str, kind: str, hint: str) -> UnavailableError:
         """An error of this service that another try would not mend."""
         return UnavailableError(message, source=self.source, kind=kind, hint=hint)
+
+
+def _why(error: BaseException) -> str:
+    """Why a connection was not made, in words; "" where that is not known."""
+    kinds = {
+        ssl.SSLCertVerificationError: "its certificate is not accepted",
+        ssl.SSLError: "TLS is not understood there",
+        socket.gaierror: "the name has no address",
+        ConnectionRefusedError: "nobody listens there",
+    }
+    chain = list(causes(error))
+    return next((words for kind, words in kinds.items() if any(isinstance(one, kind) for one in chain)), "")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -148,13 +163,11 @@ def sdk_failure(error: Exception, service: Service, *, begun: bool) -> JoyVLErro
     response = getattr(error, "response", None)
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and response is not None:
-        body = getattr(error, "body", None)
-        said = body.get("message", "") if isinstance(body, dict) else ""
-        failure: JoyVLError = service.status(status, str(said), retry_after(response.headers))
+        failure: JoyVLError = service.status(status, _said(error), retry_after(response.headers))
     elif "TooMuchError" in names:
         failure = service.garbled("with more than can be an answer")
     elif names & {"APITimeoutError", "APIConnectionError"} or any("HTTPError" in _bases(one) for one in causes(error)):
-        failure = service.unreachable()
+        failure = service.unreachable(error)
     elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError | TypeError | AttributeError | ValueError):
         failure = service.garbled("something that is no answer of a model")
     else:
@@ -162,6 +175,13 @@ def sdk_failure(error: Exception, service: Service, *, begun: bool) -> JoyVLErro
             f"{service.name} failed: {service.words(str(error)) or type(error).__name__}", "failed", "Ask again."
         )
     return service.error("the answer broke off", "broken_off", "Ask again.") if begun and failure.retryable else failure
+
+
+def _said(error: Exception) -> str:
+    """The message in an error's body, wherever the service puts it."""
+    body = getattr(error, "body", None)
+    inner = body.get("error", body) if isinstance(body, dict) else {}
+    return str(inner.get("message", "")) if isinstance(inner, dict) else ""
 
 
 def _bases(error: BaseException) -> set[str]:

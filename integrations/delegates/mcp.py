@@ -49,7 +49,7 @@ class McpDelegate:
         self._apart = Apart(_SOURCE)
         self._secret = options.secret.get_secret_value()
         address = "JOYVL_DELEGATE_URL" if options.url else "JOYVL_DELEGATE_COMMAND"
-        self._service = Service(_SOURCE, "the MCP server", "JOYVL_DELEGATE_SECRET", address, (self._secret,))
+        self._service = Service(_SOURCE, "the MCP server", "JOYVL_DELEGATE_SECRET", address, secrets=(self._secret,))
 
     async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> Answer:
         return await self._apart.run(lambda tell: self._ask(task, tell), progress, within=task.within)
@@ -141,7 +141,7 @@ class McpDelegate:
         elif "TooMuchError" in names:
             failure = self._service.garbled("with more than can be an answer")
         elif names & _BROKEN or any(getattr(one, "code", None) == _CLOSED for one in chain):
-            failure = self._service.unreachable()
+            failure = self._service.unreachable(error)
         else:
             said = next((str(one.error.message) for one in chain if type(one).__name__ == "MCPError"), "")  # type: ignore[attr-defined]  # the SDK's error, which is not imported here
             words = self._service.words(said)

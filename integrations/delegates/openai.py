@@ -38,7 +38,9 @@ class OpenAIDelegate:
         self._options = options
         self._apart = Apart(_SOURCE)
         self._key = options.openai_key.get_secret_value()
-        self._service = Service(_SOURCE, "the model's server", "OPENAI_API_KEY", "OPENAI_BASE_URL", (self._key,))
+        self._service = Service(
+            _SOURCE, "the model's server", "OPENAI_API_KEY", "OPENAI_BASE_URL", "JOYVL_DELEGATE_MODEL", (self._key,)
+        )
 
     async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> Answer:
         return await self._apart.run(lambda tell: self._ask(task, tell), progress, within=task.within)

@@ -75,7 +75,9 @@ class Streamed:
             raise service.error("the answer broke off", "broken_off", "Ask again.")
         if not text:
             raise service.garbled("without a word")
-        tokens_in, tokens_out = self._counts or (guess(asked), max(1, len(text) // 3))
+        tokens_in, tokens_out = self._counts or (guess(asked), 0)
+        if not tokens_out or not self._ended:  # not counted, or not to the end
+            tokens_out = max(tokens_out, guess(text))
         words = text[: MAX_TEXT - 1] + "…" if self.cut or self.full else text
         return Answer(words, tokens_in + tokens_out, options.cost(tokens_in, tokens_out))
 

@@ -95,7 +95,9 @@ class WebhookDelegate:
         self._secret = options.secret.get_secret_value()
         self._wall = wall
         self._apart = Apart(_SOURCE)
-        self._service = Service(_SOURCE, "the webhook", "JOYVL_DELEGATE_SECRET", "JOYVL_DELEGATE_URL", (self._secret,))
+        self._service = Service(
+            _SOURCE, "the webhook", "JOYVL_DELEGATE_SECRET", "JOYVL_DELEGATE_URL", secrets=(self._secret,)
+        )
 
     async def answer(self, task: DelegateTask, progress: Callable[[str], None]) -> Answer:
         return await self._apart.run(lambda tell: self._ask(task, tell), progress, within=task.within)
@@ -139,8 +141,8 @@ class WebhookDelegate:
         try:
             async with client.stream(method, url, content=body or None, headers=headers) as response:
                 content = await self._read(response)
-        except httpx.HTTPError:
-            raise self._service.unreachable() from None
+        except httpx.HTTPError as error:
+            raise self._service.unreachable(error) from None
         if not 200 <= response.status_code < 300:
             raise self._refusal(response)
         try:

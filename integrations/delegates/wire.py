@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -49,10 +50,14 @@ class _Guarded(httpx2.AsyncBaseTransport):
         self._inner = httpx2.AsyncHTTPTransport(limits=httpx2.Limits(max_connections=8, max_keepalive_connections=0))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        url = request.url
-        host = url.raw_host.decode("ascii", "replace")
-        request.url = url.copy_with(host=await self._egress.pin(url.scheme, host, url.port))
+        url, host = request.url, request.url.raw_host.decode("ascii", "replace")
         request.extensions = {**request.extensions, "sni_hostname": host}
+        *others, last = await self._egress.addresses(url.scheme, host, url.port)
+        for address in others:
+            request.url = url.copy_with(host=address)
+            with contextlib.suppress(httpx2.ConnectError, httpx2.ConnectTimeout):
+                return await self._inner.handle_async_request(request)
+        request.url = url.copy_with(host=last)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

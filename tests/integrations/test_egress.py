@@ -1,15 +1,21 @@
 import asyncio
 import contextlib
 import ipaddress
+from datetime import datetime
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrations.egress import Egress, GuardedTransport, hosts, refusal
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
-from tests.stand_ins.delegate_servers import served
+from tests.stand_ins.delegate_servers import DelegateServer, served
 
 
 def resolving(*addresses):
@@ -21,8 +27,31 @@ def resolving(*addresses):
     return resolve
 
 
+def self_signed(folder, name):
+    """A file with a key and a certificate for a name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(named)
+        .issuer_name(named)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1))
+        .not_valid_after(datetime(2120, 1, 1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "server.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
 def address_of(host, *addresses, **fields):
-    return asyncio.run(Egress(resolve=resolving(*addresses), **fields).address(host, 443))
+    return asyncio.run(Egress(resolve=resolving(*addresses), **fields).addresses("https", host, None))[0]
 
 
 @pytest.mark.parametrize(
@@ -142,10 +171,12 @@ def test_a_name_that_has_no_address_is_told():
 def test_hosts_that_a_setting_names_are_reached():
     assert hosts(" Relay.local, 10.0.0.7,,[::1] ") == {"relay.local", "10.0.0.7", "::1"}
     allowed = Egress(hosts("relay.local,127.0.0.1"), resolve=resolving("10.0.0.7"))
-    assert asyncio.run(allowed.address("Relay.local", 80)) == "10.0.0.7"
+    assert asyncio.run(allowed.addresses("http", "Relay.local", 80)) == ["10.0.0.7"]
     assert allowed.check("http://127.0.0.1:8080/x").port == 8080
     with pytest.raises(BadInputError):
-        asyncio.run(allowed.address("other.local", 80))
+        asyncio.run(allowed.addresses("http", "other.local", 80))
+    with pytest.raises(BadInputError):
+        asyncio.run(allowed.addresses("ftp", "relay.local", 80))
 
 
 def test_the_connection_is_made_to_the_address_that_was_checked():
@@ -157,7 +188,7 @@ def test_the_connection_is_made_to_the_address_that_was_checked():
 
     async def main():
         egress = Egress(resolve=rebinding)
-        assert await egress.pin("https", "example.org", None) == "93.184.216.34"
+        assert await egress.addresses("https", "example.org", None) == ["93.184.216.34"]
         async with httpx.AsyncClient(transport=GuardedTransport(egress)) as client:
             with pytest.raises(BadInputError):
                 await client.get("http://example.org/")
@@ -166,15 +197,40 @@ def test_the_connection_is_made_to_the_address_that_was_checked():
     assert not answers
 
 
-def test_the_name_stays_in_the_request():
-    async def main(port):
-        egress = Egress(hosts("relay.test"), resolve=resolving("127.0.0.1"))
-        async with httpx.AsyncClient(transport=GuardedTransport(egress)) as client:
-            return await client.post(f"http://relay.test:{port}/ask", json={"question": "?", "pictures": []})
+def post(url, *addresses):
+    async def main():
+        egress = Egress(hosts("relay.test"), resolve=resolving(*addresses))
+        async with httpx.AsyncClient(transport=GuardedTransport(egress), timeout=5) as client:
+            return await client.post(url, json={"question": "?", "pictures": []})
 
+    return asyncio.run(main())
+
+
+def test_the_name_stays_in_the_request():
     with served("webhook") as server:
-        assert asyncio.run(main(server.port)).status_code == 200
+        assert post(f"http://relay.test:{server.port}/ask", "127.0.0.1").status_code == 200
     assert server.seen[0].headers["host"] == f"relay.test:{server.port}"
+
+
+def test_where_one_address_does_not_answer_the_next_is_tried():
+    with served("webhook") as server:
+        assert post(f"http://relay.test:{server.port}/ask", "127.0.0.99", "127.0.0.1").status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        post(f"http://relay.test:{server.port}/ask", "127.0.0.99", "127.0.0.1")
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("relay.test", True), ("other.test", False)])
+def test_the_certificate_must_be_of_the_name(tmp_path, monkeypatch, name, accepted):
+    certificate = self_signed(tmp_path, name)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with DelegateServer("webhook", certificate=certificate) as server:
+        url = f"https://relay.test:{server.port}/ask"
+        if accepted:
+            assert post(url, "127.0.0.1").status_code == 200
+        else:
+            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                post(url, "127.0.0.1")
+    assert len(server.seen) == accepted
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["", "::ffff:", "::", "64:ff9b::", "2002:"]))

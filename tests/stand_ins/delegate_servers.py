@@ -20,6 +20,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
@@ -70,7 +71,7 @@ class Seen:
 
 
 class DelegateServer:
-    """One service on a free port of 127.0.0.1.
+    """One service on a free port of 127.0.0.1; with TLS where it is given a file with a key and a certificate.
 
     Attributes:
         behaviour: What it does from now on.
@@ -84,10 +85,18 @@ class DelegateServer:
         gone: Set once a client hung up in the middle of an answer.
     """
 
-    def __init__(self, dialect: Dialect, behaviour: Behaviour = Behaviour.GOOD, *, text: str = "A red car.") -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        behaviour: Behaviour = Behaviour.GOOD,
+        *,
+        text: str = "A red car.",
+        certificate: Path | None = None,
+    ) -> None:
         self.dialect = dialect
         self.behaviour = behaviour
         self.text = text
+        self._certificate = certificate
         self.seconds = 0.3
         self.refusals = 1
         self.retry_after = "0.1"
@@ -114,7 +123,7 @@ class DelegateServer:
             from tests.stand_ins.mcp_server import mcp_app  # it takes a second to import
 
             app = mcp_app(self)
-        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1, ssl_certfile=self._certificate)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listening]}, name=f"{self.dialect} server"
