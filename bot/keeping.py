@@ -23,7 +23,6 @@ from joyvl_core.events import EventLog
 from joyvl_core.models.embedded.understanding import SentenceEmbedder
 from joyvl_core.store import Resumed, Session, SessionKeeper, Store
 
-EMBEDDED = "embedded"
 _END_WITHIN = 1.0
 """Seconds for writing what is left when a session ends."""
 
@@ -36,13 +35,13 @@ class Kept:
         keeper: Writes it down, and is asked about it.
         resumed: What it had before, where it goes on.
         witness: Keeps pictures of what its model sees.
-        recorded: Every frame that its model sees is kept.
+        recorder: Keeps every frame that its model sees, where that is asked for.
     """
 
     keeper: SessionKeeper
     resumed: Resumed | None
     witness: Witness
-    recorded: bool = False
+    recorder: Recorder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,9 @@ async def beginning(
         try:
             async with _running(keeper.run(), album.run(), _retain(store, settings, out.log)):
                 _tell(out.log, begun)
-                witness = _witness(settings, album, out.log)
-                yield Begun(clock, out, Kept(keeper, begun.resumed, witness, settings.record))
+                recorder = _recorder(settings, album, out.log)
+                witness = all_of(Thumbnails(album), *filter(None, [recorder]))
+                yield Begun(clock, out, Kept(keeper, begun.resumed, witness, recorder))
         finally:
             await _finish(store, begun, keeper, album, clock)
             out.close()
@@ -112,11 +112,11 @@ async def _finish(store: Store, session: Session, keeper: SessionKeeper, album: 
             await store.end(session, clock.now())
 
 
-def _witness(settings: Settings, album: Album, log: EventLog) -> Witness:
+def _recorder(settings: Settings, album: Album, log: EventLog) -> Recorder | None:
     if not settings.record:
-        return Thumbnails(album)
+        return None
     tell(log)
-    return all_of(Thumbnails(album), Recorder(album, codec_settings(settings), whole=settings.model == EMBEDDED))
+    return Recorder(album, codec_settings(settings))
 
 
 def _tell(log: EventLog, begun: Session) -> None:

@@ -143,7 +143,7 @@ class Participant:
         self._barge_in = self._make_barge_in(make_vad)
         sinks: list[ActSink] = [sink for sink in (self._speaker, self._chat) if sink is not None]
         self.engine = Engine(
-            model,
+            kept.recorder.watched(model) if kept and kept.recorder else model,
             clock,
             log,
             sinks=sinks or [TerminalSink(self._delivered)],
@@ -332,7 +332,7 @@ class Participant:
         persona = self._brief.persona
         if self._chat:
             words = ANNOUNCEMENT[persona.language].format(name=persona.name)
-            if self._kept and self._kept.recorded:
+            if self._kept and self._kept.recorder:
                 words = f"{words} {NOTICE[persona.language]}"
             self._outbox.put(lambda: self._room.send_chat(words))
         self._show_state()

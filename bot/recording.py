@@ -130,18 +130,17 @@ class Recorder:
 
     Args:
         codec: How the session's pictures are made.
-        whole: The model doesn't pay for pictures by the token: frames are kept whole.
     """
 
-    def __init__(self, album: Album, codec: CodecSettings, *, whole: bool = False) -> None:
+    def __init__(self, album: Album, codec: CodecSettings) -> None:
         self._album = album
         self._codec = codec
-        self._whole = whole
+        self._whole = False
         self._kept: dict[str, Frame] = {}
         self._loop = asyncio.get_running_loop()
 
     def watched(self, model: InteractionModel) -> InteractionModel:
-        """The model as it is to be given to the engine, so that what it looks at between ticks is kept too."""
+        """The session's model, as it is to be given to the engine: what it looks at between ticks is kept too."""
         self._whole = not isinstance(model, TurnTaker)
         return RecordedWatcher(model, model, self._looked) if isinstance(model, FrameWatcher) else model
 

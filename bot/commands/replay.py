@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.assembly import make_model
+from bot.keeping import database_url
 from bot.settings import load_settings
 from bot.timeline import clock_time
 from joyvl_core.actions import name_of
@@ -49,9 +50,7 @@ def replay(
     since: Annotated[float, typer.Option("--from", min=0.0, help="First session second.")] = 0.0,
     until: Annotated[float | None, typer.Option("--to", min=0.0, help="Last session second.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a tick, the sum last.")] = False,
-    database: Annotated[
-        str, typer.Option(envvar="DATABASE_URL", show_envvar=True, help="Where the session is stored.")
-    ] = "",
+    database: Annotated[str | None, typer.Option(help="URL of the database that keeps the session.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Runs a recorded session through a model again and prints what it decides differently.
@@ -66,11 +65,7 @@ def replay(
     - `joyvl replay bado-kimu --model chat_completions --from 60 --to 180`
     - `joyvl replay bado-kimu --json --database sqlite:///joyvl.db`
     """
-    settings = load_settings(model=model, language=language)
-    if not database:
-        raise BadInputError(
-            "No database is named.", source="cli", kind="database", hint="Give --database or set DATABASE_URL."
-        )
+    settings = load_settings(model=model, language=language, database_url=database)
     options = ReplayOptions(
         instructions=check_instructions(instruct or ()),
         language=settings.language,
@@ -78,7 +73,7 @@ def replay(
         until=inf if until is None else until,
     )
     cv2.setNumThreads(1)
-    run_virtual(_replay(database, session, make_model(settings, inline=True), options, as_json))
+    run_virtual(_replay(database_url(settings), session, make_model(settings, inline=True), options, as_json))
 
 
 def check_instructions(texts: Sequence[str]) -> tuple[str, ...]:

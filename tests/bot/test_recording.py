@@ -195,7 +195,8 @@ def test_pictures_that_come_too_fast_or_cannot_be_made_are_left_out_and_told_onc
 
     async def main() -> None:
         async with album() as (made, kept):
-            recorder = Recorder(made, CodecSettings(), whole=True)
+            recorder = Recorder(made, CodecSettings())
+            recorder.watched(ScriptedModel())
             for n in range(WAITING + 5):
                 recorder(seen(n, frame(float(n), (64, 36))), Decision())
             await made.flush()
@@ -213,7 +214,7 @@ def test_closing_keeps_what_waits() -> None:
     async def main() -> None:
         kept = Kept()
         made = Album(kept, kept.troubles.append)
-        both = all_of(Thumbnails(made), Recorder(made, CodecSettings(), whole=True))
+        both = all_of(Thumbnails(made), Recorder(made, CodecSettings()))
         both(seen(0, frame(0.0)), Decision())
         await made.aclose()
         await made.aclose()
@@ -239,7 +240,7 @@ def test_it_says_so_and_how_to_turn_it_off() -> None:
 def test_pictures_of_any_shape(size: tuple[int, int]) -> None:
     async def main() -> None:
         async with album() as (made, kept):
-            both = all_of(Thumbnails(made), Recorder(made, CodecSettings(), whole=True))
+            both = all_of(Thumbnails(made), Recorder(made, CodecSettings()))
             both(seen(0, frame(0.0, size)), Decision())
             await made.flush()
             assert len(kept.pictures) == 2
