@@ -89,6 +89,9 @@ class TieredMemory:
         failed: Told, once a failure, why a summarizer was of no use.
         keeper: Where what is to be remembered goes.
         language: Of blocks, `en` or `zh`; a chunk's summary has its task's.
+
+    Attributes:
+        failed: The same, for an owner that comes to be after it.
     """
 
     def __init__(
@@ -105,7 +108,10 @@ class TieredMemory:
         self._settings = settings = settings or MemorySettings()
         self._count = count
         self._language = language
-        self._making = Summarizing(summarizer, fallback, deadline=settings.deadline, count=count, failed=failed)
+        self.failed = failed
+        self._making = Summarizing(
+            summarizer, fallback, deadline=settings.deadline, count=count, failed=lambda error: self.failed(error)
+        )
         self._summaries: list[Passage] = []
         self._blocks: deque[Passage] = deque(maxlen=settings.blocks)
         self._exchanges = Exchanges(ExchangeBounds(settings.exchanges, settings.exchange_tokens), count)
@@ -138,8 +144,8 @@ class TieredMemory:
         Args:
             task: The chunk as it leaves. Lines beyond those of the task that was begun are folded into the summary.
         """
-        if self._chunk is not None and self._chunk.stand_in is None and self._chunk.task.t != task.t:
-            self._give_up()  # it was begun for turns that never came to be a chunk
+        if self._chunk is not None and self._chunk.stand_in is None and not _begins(self._chunk.task, task):
+            self._give_up()  # it was begun for turns that did not stay
         self.begin_summary(task)
         chunk = self._chunk
         if chunk is None or chunk.stand_in is not None:
@@ -175,7 +181,7 @@ class TieredMemory:
 
     def _tail(self, begun: SummaryTask, whole: SummaryTask) -> Summary | None:
         """What came after the summary was begun."""
-        later = whole.lines[len(begun.lines) :] if whole.lines[: len(begun.lines)] == begun.lines else ()
+        later = whole.lines[len(begun.lines) :]
         if not later or not self._settings.tail_tokens:
             return None
         tail = replace(whole, t=begun.until, lines=later, pictures=(), tokens=self._settings.tail_tokens)
@@ -328,6 +334,11 @@ class TieredMemory:
             most = self._settings.summary_tokens + self._settings.tail_tokens + 1
         kept = bounded(Summary(plain(item.text, _LONGEST), item.tokens), most, self._count)
         return Passage(item.t, item.until, kept.text, kept.tokens or 0)
+
+
+def _begins(begun: SummaryTask, whole: SummaryTask) -> bool:
+    """Whether a task that was begun is the beginning of a chunk."""
+    return begun.t == whole.t and begun.lines == whole.lines[: len(begun.lines)]
 
 
 def _joined(summary: Summary, tail: Summary | None) -> Summary:

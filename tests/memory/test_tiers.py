@@ -96,6 +96,19 @@ def test_a_chunk_whose_summary_was_never_begun_is_summarized_all_the_same() -> N
     run(during)
 
 
+def test_a_summary_begun_for_turns_that_did_not_stay_is_not_used() -> None:
+    async def during(tiers: TieredMemory) -> None:
+        tiers.begin_summary(chunk(0, "a", "b"))
+        await asyncio.sleep(2)
+        tiers.fold(chunk(0, "a", "c", "d"))
+        assert texts(tiers)[1] == ["quick: a / c / d"]
+        await asyncio.sleep(2)
+
+    summarizer = Summarizer()
+    run(during, summarizer)
+    assert [task.lines for task in summarizer.tasks] == [("a", "b"), ("a", "c", "d")]
+
+
 def test_an_empty_chunk_leaves_nothing() -> None:
     async def during(tiers: TieredMemory) -> None:
         empty = SummaryTask("chunk", 0, 99, ())

@@ -62,6 +62,8 @@ _FINAL = re.compile(
 )
 """Words of what cannot be undone."""
 _ASKED = re.compile(r"[?？]|\b(?:asked|asks|query|question|instruction|wants)\b|问|指令|想要|请", re.IGNORECASE)
+_BY = re.compile(r"[^\s:：][^:：]{0,60}[:：]\s*\S")
+"""Words with their author before them, as people's words are told."""
 _SAID = re.compile(r"\b(?:said|says|answered|told|bot|response|reply)\b|说|回答|回复|告诉", re.IGNORECASE)
 _READ = re.compile(r"[\"“”「『《]|\b(?:reads?|text|sign|title|label|screen)\b|写着|文字|标题|屏幕", re.IGNORECASE)
 _VALUE = re.compile(r"\d|[一二三四五六七八九十百]+[个只辆次名人台条]")
@@ -161,7 +163,7 @@ def _facts(task: SummaryTask) -> list[_Fact]:
         words = frozenset(_words(text))
         same = re.sub(r"\d+(?:\.\d+)?", "0", text.casefold())
         before = once.pop(same, None)
-        asked = bool(_ASKED.search(text))
+        asked = bool(_ASKED.search(text) or _BY.match(text))
         times, since = (before.times + 1, before.since) if before else (1, t)
         once[same] = _Fact(t, text, _weight(text, asked=asked), words, asked, times, since)
     return list(once.values())
