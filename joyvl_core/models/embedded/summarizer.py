@@ -50,19 +50,20 @@ _TIME = re.compile(
 """The time with which a line begins, as the profiles, people and this summarizer itself write it."""
 _SENTENCE = re.compile(r"\n+|(?<=[。！？])|(?<=[.!?])\s+(?=[\"“'(]?[A-Z0-9<\[])")
 _WORD = re.compile(r"[^\W\d_]+|\d+", re.UNICODE)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _FINAL = re.compile(
     r"\b(?:finish\w*|done|complete\w*|over|ended|broke\w*|destroy\w*|fell|fallen|falls|died|dead|gone|left|leaves|"
     r"remov\w*|delet\w*|taken|stolen|lost|won|wins|scor\w*|goal|arriv\w*|clos\w*|open\w*|lock\w*|turn\w* (?:on|off)|"
     r"paid|signed|submit\w*|sent|start\w*|stopp?\w*|cut|spill\w*|crash\w*|fire|smoke|no longer|for good|finally|"
-    r"replac\w*|chang\w*)\b|"
+    r"replac\w*|chang\w*|puts?|plac\w*|hand(?:s|ed)|deliver\w*|dropp?\w*|pick\w*|away|enter\w*|came|comes)\b|"
     r"完成|结束|打破|坏了|碎|摔|倒了|倒下|死|走了|离开|拿走|偷|删|丢|没了|赢|输|进球|得分|到达|来了|关|打开|开始|停|锁|"
-    r"付|签|提交|发送|切|洒|撞|着火|冒烟|不再|终于|换成|变成",
+    r"付|签|提交|发送|切|洒|撞|着火|冒烟|不再|终于|换成|变成|放|交|送|进来",
     re.IGNORECASE,
 )
 """Words of what cannot be undone."""
 _ASKED = re.compile(r"[?？]|\b(?:asked|asks|query|question|instruction|wants)\b|问|指令|想要|请", re.IGNORECASE)
-_BY = re.compile(r"[^\s:：][^:：]{0,60}[:：]\s*\S")
+_BY = re.compile(r"[^\s:：][^:：]{0,60}[:：]\s*[^\s\d]")
 """Words with their author before them, as people's words are told."""
 _SAID = re.compile(r"\b(?:said|says|answered|told|bot|response|reply)\b|说|回答|回复|告诉", re.IGNORECASE)
 _READ = re.compile(r"[\"“”「『《]|\b(?:reads?|text|sign|title|label|screen)\b|写着|文字|标题|屏幕", re.IGNORECASE)
@@ -161,7 +162,8 @@ def _facts(task: SummaryTask) -> list[_Fact]:
     once: dict[str, _Fact] = {}
     for t, text in deque(_told(task), maxlen=_TOLD):
         words = frozenset(_words(text))
-        same = re.sub(r"\d+(?:\.\d+)?", "0", text.casefold())
+        # A count is the same thing with another number; what is written somewhere, or said by people, is not.
+        same = text.casefold() if _READ.search(text) or _BY.match(text) else _NUMBER.sub("0", text.casefold())
         before = once.pop(same, None)
         asked = bool(_ASKED.search(text) or _BY.match(text))
         times, since = (before.times + 1, before.since) if before else (1, t)
