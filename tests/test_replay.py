@@ -282,6 +282,14 @@ def test_frames_are_looked_at_before_their_tick_where_no_looks_were_recorded() -
     assert model.looked == [0.0, 1.0, 2.0]
 
 
+def test_times_in_the_log_are_rounded_those_of_pictures_are_not() -> None:
+    events = [tick(0, 0.3333, tracks=(cost("I", 18),))]
+    model = Watching()
+    steps(model, events, [shown(1 / 3, None)])
+    assert model.looked == [1 / 3]
+    assert model.seen[0].tracks[0].frame is not None
+
+
 def test_a_picture_that_cannot_be_read_or_is_missing_is_none() -> None:
     events = [tick(n, float(n), tracks=(cost("I", 18),)) for n in range(3)]
     pictures = [replace(shown(0.0, 0), jpeg=b"no picture"), shown(2.0, 2)]

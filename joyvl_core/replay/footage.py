@@ -13,6 +13,7 @@ from joyvl_core.codec import tokens_of
 from joyvl_core.events import TickEvent, TrackCost
 from joyvl_core.media import Frame, RgbPicture
 from joyvl_core.observation import FrameKind, TrackView
+from joyvl_core.replay.recorded import SLACK
 from joyvl_core.store.rows import StoredPicture
 from joyvl_core.threads import in_thread
 from joyvl_core.turns import Terms
@@ -59,7 +60,7 @@ class Footage:
         shown = {cost.id: cost for cost in tick.tracks if _has_frame(cost)}
         self._tracks = {name: track for name, track in self._tracks.items() if name in shown}
         for look in self._looks:
-            if look.stored.t <= tick.t and (cost := shown.get(look.stored.track)):
+            if look.stored.t <= tick.t + SLACK and (cost := shown.get(look.stored.track)):
                 self._show(look, cost)
         for name, cost in shown.items():
             if stored := self._ahead.pop((tick.n, name), None):
@@ -72,7 +73,7 @@ class Footage:
         found: list[Frame] = []
         if not any(_has_frame(cost) for cost in tick.tracks):
             return found
-        while self._looks and self._looks[0].stored.t <= tick.t:
+        while self._looks and self._looks[0].stored.t <= tick.t + SLACK:
             if frame := await _frame(self._looks.popleft()):
                 found.append(frame)
         return found
@@ -105,7 +106,7 @@ class Footage:
 
     async def _read(self, now: float) -> None:
         """Takes in the frames up to a session second. No tick shows one from after itself."""
-        while (self._next or await self._advance()) and self._next and self._next.t <= now:
+        while (self._next or await self._advance()) and self._next and self._next.t <= now + SLACK:
             if self._next.tick is None:
                 self._looked = True
                 self._looks.append(_Track(self._next))

@@ -20,7 +20,7 @@ from joyvl_core.observation import ChatLine, FrameKind, Instruction, SpeechLine,
 
 _WAITING = 1_000
 _SHOWN = (InstructionEvent, ChatEvent, SpeechEvent, TicketEvent)
-_SLACK = 1e-4
+SLACK = 1e-4
 """Seconds: times in the log are rounded to this."""
 
 
@@ -60,7 +60,7 @@ class Reading:
                 self._waiting.append(event)
             return None
         arrived: list[Item] = []
-        while self._waiting and self._waiting[0].wall <= event.wall + _SLACK:
+        while self._waiting and self._waiting[0].wall <= event.wall + SLACK:
             if item := self._take_in(self._waiting.popleft()):
                 arrived.append(item)
         if event.ticket:
