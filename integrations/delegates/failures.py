@@ -18,7 +18,8 @@ from joyvl_core.text import tidy
 T = TypeVar("T")
 
 TRIES = 3
-_PAUSE = 0.5
+PAUSE = 0.5
+"""Seconds before the second try; before the third it is twice as long."""
 _LONGEST = 300
 
 
@@ -130,7 +131,7 @@ async def persistently(ask: Callable[[], Awaitable[T]], *, until: float) -> T:
         try:
             return await ask()
         except BusyError as error:
-            pause = max(_PAUSE * 2 ** (number - 1), error.after or 0.0)
+            pause = max(PAUSE * 2 ** (number - 1), error.after or 0.0)
             if number >= TRIES or loop.time() + pause >= until:
                 raise
         await asyncio.sleep(pause)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from integrations.delegates import failures
 from joyvl_core.asked import Answer, DelegateTask
 from joyvl_core.clock import run_virtual
 from joyvl_core.errors import JoyVLError, UnavailableError
@@ -78,6 +79,19 @@ class ServedDelegateConformance(DelegateConformance):
     """For those that talk to a service: all that may go wrong with one."""
 
     dialect: ClassVar[Dialect]
+    server: DelegateServer
+
+    @pytest.fixture(scope="class", name="one_server")
+    @classmethod
+    def _one_server(cls) -> Iterator[DelegateServer]:
+        with DelegateServer(cls.dialect) as server:
+            yield server
+
+    @pytest.fixture(autouse=True)
+    def _fresh(self, one_server: DelegateServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(failures, "PAUSE", 0.05)
+        one_server.reset()
+        self.server = one_server
 
     def make(self, server: DelegateServer) -> Delegate:
         """A delegate that asks this server, with `SECRET` as its key."""
@@ -85,43 +99,40 @@ class ServedDelegateConformance(DelegateConformance):
 
     @contextmanager
     def made(self) -> Iterator[Delegate]:
-        with DelegateServer(self.dialect) as server:
-            yield self.make(server)
+        yield self.make(self.server)
 
     def fails(self, behaviour: Behaviour, *, within: float = 20, **settings: Any) -> tuple[JoyVLError, int]:
         """The error of a server that behaves like that, and how often it was asked."""
-        with DelegateServer(self.dialect, behaviour) as server:
-            for name, value in settings.items():
-                setattr(server, name, value)
-            with pytest.raises(UnavailableError) as caught:
-                ask(self.make(server), with_pictures(within=within))
-            assert SECRET not in f"{caught.value} {caught.value.hint} {caught.value!r}"
-            assert caught.value.hint
-            return caught.value, len(server.seen)
+        self.server.behaviour = behaviour
+        for name, value in settings.items():
+            setattr(self.server, name, value)
+        with pytest.raises(UnavailableError) as caught:
+            ask(self.make(self.server), with_pictures(within=within))
+        assert SECRET not in f"{caught.value} {caught.value.hint} {caught.value!r}"
+        assert caught.value.hint
+        return caught.value, len(self.server.seen)
 
     def test_the_server_sees_the_question_what_is_known_and_the_pictures(self) -> None:
-        with DelegateServer(self.dialect) as server:
-            answer, _ = ask(self.make(server), with_pictures(3))
-            assert answer.text == server.text
-            (seen,) = server.seen
-            assert TASK.question in seen.question
-            assert TASK.digest in seen.question + seen.raw.decode()
-            assert [picture[:2] for picture in seen.pictures] == [b"\xff\xd8"] * 3
+        answer, _ = ask(self.make(self.server), with_pictures(3))
+        assert answer.text == self.server.text
+        (seen,) = self.server.seen
+        assert TASK.question in seen.question
+        assert TASK.digest in seen.question + seen.raw.decode()
+        assert [picture[:2] for picture in seen.pictures] == [b"\xff\xd8"] * 3
 
     def test_pictures_are_bounded(self) -> None:
         rng = np.random.default_rng(4)
-        noisy = tuple(rng.integers(0, 255, (2_000, 3_000, 3), np.uint8) for _ in range(10))
-        with DelegateServer(self.dialect) as server:
-            ask(self.make(server), DelegateTask("d1", "what?", "", noisy, within=30))
-            assert 1 <= len(server.seen[0].pictures) <= 8
-            assert sum(map(len, server.seen[0].pictures)) <= 1_000_000
+        noisy = tuple(rng.integers(0, 255, (1_500, 2_000, 3), np.uint8) for _ in range(10))
+        ask(self.make(self.server), DelegateTask("d1", "what?", "", noisy, within=30))
+        assert 1 <= len(self.server.seen[0].pictures) <= 8
+        assert sum(map(len, self.server.seen[0].pictures)) <= 1_000_000
 
     def test_a_slow_answer_comes(self) -> None:
-        with DelegateServer(self.dialect, Behaviour.SLOW) as server:
-            server.seconds = 0.8
-            answer, progress = ask(self.make(server))
-            assert answer.text == server.text
-            assert progress
+        self.server.behaviour = Behaviour.SLOW
+        self.server.seconds = 0.8
+        answer, progress = ask(self.make(self.server))
+        assert answer.text == self.server.text
+        assert progress
 
     def test_a_server_that_hangs_is_left_in_time(self) -> None:
         error, _ = self.fails(Behaviour.HANGING, within=0.7)
@@ -134,9 +145,9 @@ class ServedDelegateConformance(DelegateConformance):
         assert asked <= 1
 
     def test_a_busy_server_is_asked_again_when_it_says(self) -> None:
-        with DelegateServer(self.dialect, Behaviour.BUSY) as server:
-            answer, _ = ask(self.make(server))
-            assert answer.text == server.text
+        self.server.behaviour = Behaviour.BUSY
+        answer, _ = ask(self.make(self.server))
+        assert answer.text == self.server.text
 
     def test_a_busy_server_that_wants_too_much_time_is_left_alone(self) -> None:
         error, asked = self.fails(Behaviour.BUSY, refusals=9, retry_after="120")
@@ -157,32 +168,32 @@ class ServedDelegateConformance(DelegateConformance):
         assert error.kind in {"garbled", "broken_off", "unreachable", "tool_failed", "refused"}
 
     def test_an_answer_without_end_is_bounded(self) -> None:
-        with DelegateServer(self.dialect, Behaviour.HUGE) as server:
-            text, error = "", None
-            try:
-                text = ask(self.make(server))[0].text
-            except UnavailableError as caught:
-                error = caught.kind
+        self.server.behaviour = Behaviour.HUGE
+        text, error = "", None
+        try:
+            text = ask(self.make(self.server))[0].text
+        except UnavailableError as caught:
+            error = caught.kind
         assert error in {None, "garbled"}
         assert len(text) <= 100_000
 
-    def test_a_server_that_is_not_there_is_an_error(self) -> None:
-        with DelegateServer(self.dialect) as server:
-            pass
-        with pytest.raises(UnavailableError) as caught:
-            ask(self.make(server))
+    def test_a_server_that_is_not_there_is_an_error(self, free_port: Callable[[], int]) -> None:
+        nobody = DelegateServer(self.dialect)
+        nobody.port = free_port()
+        with pytest.raises(UnavailableError, match="nobody listens there") as caught:
+            ask(self.make(nobody))
         assert caught.value.kind == "unreachable"
 
     def test_cancelling_closes_the_connection(self) -> None:
-        with DelegateServer(self.dialect, Behaviour.HANGING) as server:
+        self.server.behaviour = Behaviour.HANGING
 
-            async def main() -> None:
-                delegate = self.make(server)
-                asking = asyncio.create_task(delegate.answer(TASK, lambda _: None))
-                assert await asyncio.to_thread(server.asked.wait, 10)
-                asking.cancel()
-                await asyncio.gather(asking, return_exceptions=True)
-                await delegate.aclose()
+        async def main() -> None:
+            delegate = self.make(self.server)
+            asking = asyncio.create_task(delegate.answer(TASK, lambda _: None))
+            assert await asyncio.to_thread(self.server.asked.wait, 10)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            await delegate.aclose()
 
-            asyncio.run(main())
-            assert server.gone.wait(5)
+        asyncio.run(main())
+        assert self.server.gone.wait(5)

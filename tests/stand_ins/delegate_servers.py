@@ -94,9 +94,16 @@ class DelegateServer:
         certificate: Path | None = None,
     ) -> None:
         self.dialect = dialect
+        self.port = 0
+        self._certificate = certificate
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.reset(behaviour, text=text)
+
+    def reset(self, behaviour: Behaviour = Behaviour.GOOD, *, text: str = "A red car.") -> None:
+        """As if nobody had asked yet."""
         self.behaviour = behaviour
         self.text = text
-        self._certificate = certificate
         self.seconds = 0.3
         self.refusals = 1
         self.retry_after = "0.1"
@@ -104,9 +111,6 @@ class DelegateServer:
         self.seen: list[Seen] = []
         self.asked = threading.Event()
         self.gone = threading.Event()
-        self.port = 0
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
