@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shlex
 import socket
@@ -109,9 +110,7 @@ def check(
     """
     settings = load_settings(model_url=url, model_name=name)
     usual: Profile = "prompted" if settings.model == "prompted" else "joyvl"
-    root = settings.model_url.rstrip("/")
-    if not urlsplit(root).path:
-        root += "/v1"
+    root = _root(settings.model_url)
     with Console(stderr=True).status("asking …"):
         found = asyncio.run(_look(root, settings.model_name, settings.model_key, profile or usual))
     if as_json:
@@ -121,6 +120,14 @@ def check(
         Console(highlight=False).print(findings_table(found))
     if any(finding.needed and finding.verdict is Verdict.MISSING for finding in found):
         raise typer.Exit(1)
+
+
+def _root(url: str) -> str:
+    """The API's root; an address without a path most likely means /v1."""
+    url = url.rstrip("/")
+    with contextlib.suppress(ValueError):  # no address at all, which asking it tells
+        return url if urlsplit(url).path else f"{url}/v1"
+    return url
 
 
 async def _look(url: str, name: str, key: SecretStr, profile: Profile) -> list[Finding]:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
+from bot.app import make_app
 from bot.commands.model import model
 from bot.model_server import serving
 from bot.model_server.serving import program, running
@@ -269,6 +270,16 @@ def test_the_key_is_sent_and_asked_for(monkeypatch):
         result = run("check", server.url)
     assert result.exit_code == 0
     assert "sesame" not in result.output
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://[::1", "ftp://x", "http://", "http://127.0.0.1:1", "http://x y/"])
+def test_what_is_no_address_or_nobodys(url: str):
+    assert error_of(run("check", url)).hint
+
+
+def test_it_is_found_as_a_group_of_commands():
+    result = CliRunner().invoke(make_app(["model"]), ["model", "check", "--help"])
+    assert "--json" in result.output
 
 
 def test_a_wrong_name_lists_the_right_one():

@@ -197,14 +197,14 @@ async def _ask(
                     await response.aclose()
     except TimeoutError:
         raise broken(f"no answer within {WITHIN:g} s", kind="timeout") from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise BadInputError(
+            "the model server's address is none", source=SOURCE, kind="address", hint="Like http://127.0.0.1:8000/v1."
+        ) from None
     except httpx.TransportError as error:
         raise unreachable(url, error) from None
     except httpx.HTTPError as error:
         raise broken(type(error).__name__) from None
-    except httpx.InvalidURL:
-        raise BadInputError(
-            "the model server's address is none", source=SOURCE, kind="address", hint="Like http://127.0.0.1:8000/v1."
-        ) from None
 
 
 async def _bounded(response: httpx.Response) -> bytes:
