@@ -13,6 +13,7 @@ from joyvl_core.memory.items import Summary, SummaryTask
 from joyvl_core.memory.recall import plain
 from joyvl_core.memory.tokens import bounded
 from joyvl_core.models.chat_completions.completing import Completes, Completion, Rank
+from joyvl_core.models.chat_completions.faults import UnknownFieldError
 
 MAX_PICTURES = 8
 _PROMPT = 16_000
@@ -36,6 +37,8 @@ SAMPLING: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """How the released system samples its summaries."""
+_OWN = ("top_k", "repetition_penalty")
+"""Of these, what only some servers take."""
 
 
 class ChatSummarizer:
@@ -63,6 +66,7 @@ class ChatSummarizer:
         self._completer = completer
         self._characters = characters
         self._deadline = deadline
+        self._plain = False
         folder = prompts or files("joyvl_core.models.chat_completions") / "prompts" / "summary"
         self._prompts = {
             (language, kind): _read(folder / language / f"{kind}.txt")
@@ -76,17 +80,24 @@ class ChatSummarizer:
         Raises:
             JoyVLError: The model gave none.
         """
-        completion = await self._completer.complete(
-            self._messages(task),
-            max_tokens=task.tokens,
-            sampling=SAMPLING[task.kind],
-            priority=Rank.SUMMARY,
-            deadline=self._deadline,
-        )
-        return _within(completion, task)
+        messages = self._messages(task)
+        if not self._plain:
+            try:
+                return _within(await self._complete(messages, task, SAMPLING[task.kind]), task)
+            except UnknownFieldError:
+                self._plain = True
+        fewer = {name: value for name, value in SAMPLING[task.kind].items() if name not in _OWN}
+        return _within(await self._complete(messages, task, fewer), task)
 
     async def aclose(self) -> None:
         """Holds nothing. Idempotent."""
+
+    async def _complete(
+        self, messages: Sequence[Mapping[str, Any]], task: SummaryTask, sampling: Mapping[str, Any]
+    ) -> Completion:
+        return await self._completer.complete(
+            messages, max_tokens=task.tokens, sampling=sampling, priority=Rank.SUMMARY, deadline=self._deadline
+        )
 
     def _messages(self, task: SummaryTask) -> list[Mapping[str, Any]]:
         prompt = self._prompts["zh" if task.language == "zh" else "en", task.kind]

@@ -16,6 +16,7 @@ from joyvl_core.errors import BadInputError, UnavailableError
 from joyvl_core.memory.items import Summary, SummaryTask
 from joyvl_core.memory.tokens import upper_bound
 from joyvl_core.models.chat_completions.completing import Completion, Rank
+from joyvl_core.models.chat_completions.faults import UnknownFieldError
 from joyvl_core.models.chat_completions.summarizer import ChatSummarizer
 from tests.conformance.summarizer import BLOCK, CHUNK, SummarizerConformance
 
@@ -119,6 +120,26 @@ def test_no_summary_is_an_error(empty: str) -> None:
     with pytest.raises(UnavailableError) as caught:
         summary(Completion(empty, 1))
     assert caught.value.hint
+
+
+def test_a_server_that_does_not_know_every_field_of_sampling_is_asked_without_from_then_on() -> None:
+    class Plain(Scripted):
+        async def complete(self, messages: Sequence[Mapping[str, Any]], **more: Any) -> Completion:
+            answer = await super().complete(messages, **more)
+            if "top_k" in more["sampling"]:
+                raise UnknownFieldError("no top_k", source="model", kind="refused")
+            return answer
+
+    async def main() -> None:
+        summarizer = ChatSummarizer(model)
+        for task in (CHUNK, BLOCK):
+            assert (await summarizer.summarize(task)).text
+
+    model = Plain()
+    run_virtual(main())
+    assert [sorted(more["sampling"]) for _, more in model.asked[1:]] == [
+        ["presence_penalty", "temperature", "top_p"]
+    ] * 2
 
 
 def test_own_prompts_are_taken_from_a_folder_and_must_be_there(tmp_path: Path) -> None:
