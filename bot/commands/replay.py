@@ -62,7 +62,7 @@ def replay(
 
     - `joyvl replay bado-kimu`
     - `joyvl replay bado-kimu --instruct "Count the cars that pass"`
-    - `joyvl replay bado-kimu --model chat_completions --from 60 --to 180`
+    - `joyvl replay bado-kimu --model joyvl --from 60 --to 180`
     - `joyvl replay bado-kimu --json --database sqlite:///joyvl.db`
     """
     settings = load_settings(model=model, language=language, database_url=database)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from joyvl_core.actions import Speak
 from joyvl_core.acts.clauses import clauses
 from joyvl_core.acts.utterance import LONGEST
 from joyvl_core.acts.voice import Speaker, VoicePolicy
 from joyvl_core.clock import LoopClock, run_virtual
+from joyvl_core.engine import Engine
 from joyvl_core.errors import UnavailableError
+from joyvl_core.events import EventLog
+from joyvl_core.observation import Decision, Observation
 from joyvl_core.ports import Act
+from joyvl_core.turns import Clause
 from tests.acts.test_voice import Stage, act, stage
+from tests.stand_ins import ListSink, ScriptedModel
 from tests.stand_ins.voice import TapeTrack, ToneSpeech
 
 
@@ -258,6 +264,40 @@ def test_the_first_clause_is_heard_long_before_the_last_word_is_known() -> None:
 
     assert run_virtual(first_sound(streamed=True)) == pytest.approx(0.75)
     assert run_virtual(first_sound(streamed=False)) == pytest.approx(2.05)
+
+
+class Writing(ScriptedModel):
+    """A model that says its answer clause by clause, one every 0.4 s."""
+
+    def on_clause(self, say: Callable[[Clause], Awaitable[None]]) -> None:
+        self._tell = say
+
+    async def step(self, observation: Observation) -> Decision:
+        if observation.n != 1:
+            return Decision()
+        text = "Somebody came in 1, and went to the table 2. Now there are 3."
+        for piece in clauses(text)[:-1]:
+            await asyncio.sleep(0.4)
+            await self._tell(Clause(piece))
+        await asyncio.sleep(0.4)
+        return Decision(Speak(text))
+
+
+def test_through_the_engine_a_streamed_answer_is_one_utterance_in_the_voice_and_one_line_in_the_chat() -> None:
+    async def main() -> None:
+        async with stage(ToneSpeech(seconds=0.3)) as it:
+            log, chat = EventLog(it.clock), ListSink("chat")
+            engine = Engine(Writing(), it.clock, log, sinks=[it.speaker, chat])
+            running = asyncio.create_task(engine.run())
+            await it.clock.sleep_until(4.0)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert it.deliveries == [(pytest.approx(1.4), 1, None)]
+            assert [value for _, _, value in it.track.spans()] == [1, 2, 3]
+            assert it.captions[-1].text == chat.texts[0]
+            assert len(chat.texts) == 1
+
+    run_virtual(main())
 
 
 moves = st.one_of(
