@@ -28,7 +28,7 @@ from joyvl_core.events import ChatEvent, EventLog, SpeechEvent
 from joyvl_core.health import Health
 from joyvl_core.inbox import Inbox
 from joyvl_core.instructions import Instructions
-from joyvl_core.media import Picture
+from joyvl_core.media import Picture, Rgb
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.observation import (
     ChatLine,
@@ -176,6 +176,11 @@ class Engine:
         """The model forgets what happened between two session seconds; what is stored is erased by its owner."""
         if isinstance(self._model, Remembering):
             self._model.forget(since, until)
+
+    @property
+    def recent(self) -> tuple[Rgb, ...]:
+        """The pictures that last brought something new, oldest first."""
+        return self._views.recent
 
     # --- what comes in ----------------------------------------------------------------------
 

@@ -88,10 +88,16 @@ class ChatCompletionsModel:
         """The model's name on the server, and the profile."""
         return f"{self._options.name or 'chat'}/{self._options.profile}"
 
+    @property
+    def rolls(self) -> int:
+        """How often a new chunk was begun."""
+        return self._session.rolls if self._session else 0
+
     def terms(self) -> Terms:
         rolls = self._session is not None and self._session.due(self._pictures)
         known = self._server.known
-        return Terms(keyframe=self._lost or rolls, predicted=known is None or known.small_pictures)
+        keyframe = (self._lost or rolls) and not self._server.paused
+        return Terms(keyframe=keyframe, predicted=known is None or known.small_pictures)
 
     def on_clause(self, say: Say) -> None:
         self._say = say
@@ -117,13 +123,8 @@ class ChatCompletionsModel:
             return Decision(tracks=tuple(replace(v, kind=FrameKind.NONE, tokens=0) for v in observation.tracks))
         try:
             return await self._turn(observation)
-        except JoyVLError as error:
-            self._lost = True
-            if error.retryable:
-                self._server.failed(error)
-            raise
         except BaseException:
-            self._lost = True  # cut off in the middle: the pictures of this turn were never taken up
+            self._lost = True  # failed or cut off in the middle: the pictures of this turn were never taken up
             raise
 
     async def aclose(self) -> None:
@@ -201,12 +202,9 @@ class ChatCompletionsModel:
                             await self._say(told)
                     if reader.over:
                         break
-        except JoyVLError as error:
+        except JoyVLError:
             if not reader.said:
-                raise
-            self._server.failed(error)  # what was said stands
-        else:
-            self._server.worked()
+                raise  # else what was said stands
         return reader
 
     def _decision(self, observation: Observation, words: TurnWords, reader: Reader) -> Decision:

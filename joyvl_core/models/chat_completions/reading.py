@@ -9,6 +9,9 @@ from joyvl_core.actions import DELEGATION, RESPONSE, SILENCE, Action, Speak, par
 from joyvl_core.acts.clauses import clauses
 from joyvl_core.models.chat_completions.client import Part
 
+_AFTER_SILENCE = 40
+"""Characters that may follow silence before it is broken off."""
+
 
 class Reader:
     """Reads one answer.
@@ -46,10 +49,13 @@ class Reader:
 
     @property
     def over(self) -> bool:
-        """Nothing that may still come matters: the decision is silence, or its first line is complete."""
+        """Nothing that may still come matters: it goes on after silence, or its first line is complete.
+
+        An answer that ends by itself is read to its end, where the server tells what it counted.
+        """
         head = self.raw.lstrip()
         if head.startswith(SILENCE):
-            return True
+            return len(head) > len(SILENCE) + _AFTER_SILENCE
         if not head.startswith(RESPONSE):
             return False
         return "\n" in head.removeprefix(RESPONSE).lstrip()

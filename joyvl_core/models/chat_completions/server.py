@@ -42,6 +42,11 @@ class Server:
         return self._client
 
     @property
+    def paused(self) -> bool:
+        """It failed, and is left alone for a while."""
+        return self._error is not None and asyncio.get_running_loop().time() < self._again_at
+
+    @property
     def known(self) -> Capabilities | None:
         """What the server can do, once it was asked."""
         return self._known
@@ -52,7 +57,7 @@ class Server:
         Raises:
             JoyVLError: It does not answer, or is left alone after it failed.
         """
-        if self._error is not None and asyncio.get_running_loop().time() < self._again_at:
+        if self._error is not None and self.paused:
             raise self._error.with_traceback(None)
         if self._known is None:
             try:
@@ -60,12 +65,9 @@ class Server:
                     async with asyncio.timeout(PROBE_WITHIN):
                         self._known = await probe(self._client.http, self._options.url, self._options.name)
             except TimeoutError:
-                error = broken(f"no answer within {PROBE_WITHIN:g} s", kind="timeout")
-                self.failed(error)
-                raise error from None
+                raise self._fail(broken(f"no answer within {PROBE_WITHIN:g} s", kind="timeout")) from None
             except JoyVLError as error:
-                self.failed(error)
-                raise
+                raise self._fail(error) from None
             self._client.model = self._known.model
         return self._known
 
@@ -81,29 +83,28 @@ class Server:
             try:
                 async for part in self._client.stream(_body(fields, messages), deadline=self._options.deadline):
                     yield part
+                self._failures, self._error = 0, None
                 return
             except UnknownFieldError as error:
                 if not self._leave_out(str(error), fields):
                     raise
+            except JoyVLError as error:
+                raise (self._fail(error) if error.retryable else error) from None
         raise broken("it refuses one field after another")
 
-    def failed(self, error: JoyVLError) -> None:
-        """It failed: it is left alone for a while, longer each time."""
+    async def aclose(self) -> None:
+        """Closes the connections. Idempotent."""
+        await self._client.aclose()
+
+    def _fail(self, error: JoyVLError) -> JoyVLError:
+        """Notes a failure: the server is left alone for a while, longer each time."""
         self._failures += 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))
         self._again_at = asyncio.get_running_loop().time() + pause
         self._error = error
         if self._failures > 1:
             self._known = None  # it may be another one that comes back
-
-    def worked(self) -> None:
-        """It answered."""
-        self._failures = 0
-        self._error = None
-
-    async def aclose(self) -> None:
-        """Closes the connections. Idempotent."""
-        await self._client.aclose()
+        return error
 
     def _fields(self, known: Capabilities, talkativeness: float) -> dict[str, Any]:
         options = self._options
