@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
 import re
 import socket
 import ssl
@@ -21,6 +19,8 @@ TRIES = 3
 PAUSE = 0.5
 """Seconds before the second try; before the third it is twice as long."""
 _LONGEST = 300
+_SHORTEST_SECRET = 6
+"""Shorter ones would be found in every other word."""
 
 
 class BusyError(UnavailableError):
@@ -54,7 +54,7 @@ class Service:
     def words(self, text: str) -> str:
         """Somebody else's words, bounded, on one line, and without the secrets."""
         for secret in self.secrets:
-            text = text.replace(secret, "***") if secret else text
+            text = text.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else text
         return tidy(re.sub(r"\s+", " ", text).strip(), _LONGEST)
 
     def status(self, code: int, said: str = "", after: float | None = None) -> UnavailableError:
@@ -127,15 +127,15 @@ async def persistently(ask: Callable[[], Awaitable[T]], *, until: float) -> T:
         JoyVLError: The last error.
     """
     loop = asyncio.get_running_loop()
-    for number in itertools.count(1):
+    for number in range(TRIES - 1):
         try:
             return await ask()
         except BusyError as error:
-            pause = max(PAUSE * 2 ** (number - 1), error.after or 0.0)
-            if number >= TRIES or loop.time() + pause >= until:
+            pause = max(PAUSE * 2**number, error.after or 0.0)
+            if loop.time() + pause >= until:
                 raise
         await asyncio.sleep(pause)
-    raise RuntimeError("counting does not end")
+    return await ask()
 
 
 def causes(error: BaseException) -> Iterable[BaseException]:
@@ -169,7 +169,7 @@ def sdk_failure(error: Exception, service: Service, *, begun: bool) -> JoyVLErro
         failure = service.garbled("with more than can be an answer")
     elif names & {"APITimeoutError", "APIConnectionError"} or any("HTTPError" in _bases(one) for one in causes(error)):
         failure = service.unreachable(error)
-    elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError | TypeError | AttributeError | ValueError):
+    elif isinstance(error, ValueError | TypeError | AttributeError | LookupError):
         failure = service.garbled("something that is no answer of a model")
     else:
         failure = service.error(

@@ -7,8 +7,8 @@ import json
 import os
 import shlex
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from integrations.delegates.apart import Apart, Tell
 from integrations.delegates.extra import check_key, need_package, need_setting
@@ -111,19 +111,17 @@ class McpDelegate:
 
         from integrations.delegates.wire import http_client
 
-        transport: AbstractAsyncContextManager[Any]
-        if self._command:
-            program = StdioServerParameters(command=self._command[0], args=self._command[1:])
-            with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230 - the null device never blocks
-                async with Client(stdio_client(program, errlog=nowhere), read_timeout_seconds=within) as client:
-                    yield client
-            return
-        headers = {"authorization": f"Bearer {self._secret}"} if self._secret else {}
-        async with http_client(within, egress=self._egress, headers=headers) as http:
-            http.event_hooks["response"].append(call.note)
-            transport = streamable_http_client(self._options.url, http_client=http)
-            async with Client(transport, read_timeout_seconds=within) as client:
-                yield client
+        async with AsyncExitStack() as stack:
+            if self._command:
+                program = StdioServerParameters(command=self._command[0], args=self._command[1:])
+                nowhere = stack.enter_context(open(os.devnull, "w"))  # noqa: ASYNC230, SIM115 - it never blocks; the stack closes it
+                transport = stdio_client(program, errlog=nowhere)
+            else:
+                headers = {"authorization": f"Bearer {self._secret}"} if self._secret else {}
+                http = await stack.enter_async_context(http_client(within, egress=self._egress, headers=headers))
+                http.event_hooks["response"].append(call.note)
+                transport = streamable_http_client(self._options.url, http_client=http)
+            yield await stack.enter_async_context(Client(transport, read_timeout_seconds=within))
 
     def _failure(self, error: BaseException, call: _Call) -> JoyVLError:
         """What went wrong, typed. A call that was made is not made again: it may have done something."""
@@ -159,11 +157,11 @@ class McpDelegate:
 _COMMAND = "Look whether JOYVL_DELEGATE_COMMAND can be run by hand."
 _CLOSED = -32000
 """The SDK's code for a connection that is closed."""
-_BROKEN = {"ConnectError", "ConnectTimeout", "ReadError", "WriteError", "RemoteProtocolError", "ReadTimeout"} | {
-    "BrokenResourceError",
-    "ClosedResourceError",
-    "CancelledError",
+_BROKEN = {
+    *("ConnectError", "ConnectTimeout", "ReadError", "ReadTimeout", "WriteError", "RemoteProtocolError"),
+    *("BrokenResourceError", "ClosedResourceError", "CancelledError"),
 }
+"""What the SDK's transports raise where a connection breaks; their packages are not imported here."""
 
 
 class _Call:

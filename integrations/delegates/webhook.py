@@ -9,8 +9,10 @@ import asyncio
 import hashlib
 import hmac
 import json
+import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import httpx
@@ -94,6 +96,7 @@ class WebhookDelegate:
         self._url = self._egress.check(options.url)
         self._secret = options.secret.get_secret_value()
         self._wall = wall
+        self._stay = secrets.token_hex(8)
         self._apart = Apart(_SOURCE)
         self._service = Service(
             _SOURCE, "the webhook", "JOYVL_DELEGATE_SECRET", "JOYVL_DELEGATE_URL", secrets=(self._secret,)
@@ -114,14 +117,14 @@ class WebhookDelegate:
             follow_redirects=False,
             headers={"accept": "application/json", "accept-encoding": "identity", "user-agent": "JoyVL"},
         ) as client:
-            said = await persistently(lambda: self._request(client, "POST", self._url, body, task), until=until)
+            said = await persistently(partial(self._request, client, "POST", self._url, body, task), until=until)
             status = self._url
             while isinstance(said, Accepted):
                 if said.progress:
-                    tell(said.progress)
+                    tell(self._service.words(said.progress))
                 status = self._status_url(status, said)
                 await asyncio.sleep(min(max(_POLL if said.after is None else said.after, _SHORTEST), _LONGEST))
-                said = await persistently(lambda: self._request(client, "GET", status, b"", task), until=until)  # noqa: B023 - awaited before the variable changes
+                said = await persistently(partial(self._request, client, "GET", status, b"", task), until=until)
         if said.text is None:
             raise self._service.error(
                 f"the webhook has no answer: {self._service.words(said.error or '')}", "no_answer", "Ask its owner."
@@ -135,7 +138,7 @@ class WebhookDelegate:
         headers = {
             TIMESTAMP: timestamp,
             SIGNATURE: signature(self._secret, timestamp, body),
-            "Idempotency-Key": f"{task.session or 'session'}-{task.id}",
+            "Idempotency-Key": f"{self._stay}-{task.id}",
             **({"content-type": "application/json"} if body else {}),
         }
         try:

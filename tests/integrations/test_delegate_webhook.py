@@ -45,13 +45,22 @@ def test_the_request_is_signed_over_its_time_and_its_body():
     assert seen.headers[TIMESTAMP.lower()] == "1700000000"
     mac = hmac.new(SECRET.encode(), b"1700000000." + seen.raw, hashlib.sha256).hexdigest()
     assert seen.headers[SIGNATURE.lower()] == f"sha256={mac}"
-    assert seen.headers["idempotency-key"] == "s7-d1"
+    assert seen.headers["idempotency-key"].endswith("-d1")
     assert {key: seen.body[key] for key in ("id", "session", "language")} == {
         "id": "d1",
         "session": "s7",
         "language": "en",
     }
     assert (answer.tokens, answer.cost) == (1_240, 0.25)
+
+
+def test_tries_of_one_ticket_have_one_key_and_two_stays_have_two():
+    with served("webhook", Behaviour.BUSY, refusals=2) as server:
+        for _ in range(2):
+            ask(make_webhook_delegate(options(server.url)))
+    keys = [seen.headers["idempotency-key"] for seen in server.seen]
+    assert len(keys) == 4
+    assert keys[0] == keys[1] == keys[2] != keys[3]
 
 
 def test_the_status_is_asked_for_until_the_answer_is_there():
