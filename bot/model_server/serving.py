@@ -211,7 +211,9 @@ async def _answers(http: httpx.AsyncClient, url: str) -> bool:
 
 
 async def until_interrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Awaits work that Ctrl-C or SIGTERM ends. What has to be ended after it may take its time.
+    """Awaits work that Ctrl-C or SIGTERM ends.
+
+    Unlike a stay, which is over a moment after Ctrl-C whatever happens, it gets the time that ending a server takes.
 
     Raises:
         KeyboardInterrupt: It was interrupted.

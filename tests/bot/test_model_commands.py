@@ -135,6 +135,14 @@ def engine_of(lines: list[str]) -> int:
     return int(next(line for line in lines if line.startswith("engine")).split()[1])
 
 
+def still_there(pid: int) -> bool:
+    """Whether a process is still there, and not only waiting to be reaped."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_it_is_awaited_warmed_up_and_ended_with_its_engine(fake: Path, free_port: int):
     async def use(server: serving.Serving, lines: list[str]) -> None:
         await server.healthy(f"http://127.0.0.1:{free_port}", 20)
@@ -142,16 +150,8 @@ def test_it_is_awaited_warmed_up_and_ended_with_its_engine(fake: Path, free_port
         assert psutil.pid_exists(engine_of(lines))
 
     lines = serve(fake, free_port, use)
-    assert not gone_wrong(engine_of(lines))
+    assert not still_there(engine_of(lines))
     assert max(map(len, lines)) <= 1_000
-
-
-def gone_wrong(pid: int) -> bool:
-    """Whether a process is still there, and not only waiting to be reaped."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_server_that_dies_says_why(fake: Path, free_port: int):
@@ -172,7 +172,7 @@ def test_a_server_that_never_gets_healthy_is_given_up_and_ended(fake: Path, free
     seen: list[str] = []
     with pytest.raises(StayFailedError, match="not healthy"):
         serve(fake, free_port, use, FAKE="hangs")
-    assert not gone_wrong(engine_of(seen))
+    assert not still_there(engine_of(seen))
 
 
 def test_a_program_that_cannot_be_started(tmp_path: Path, free_port: int):
@@ -203,7 +203,7 @@ def test_ctrl_c_ends_the_server(fake: Path, free_port: int, number: signal.Signa
         _, log = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in log
-    assert not gone_wrong(engine_of(log.splitlines()))
+    assert not still_there(engine_of(log.splitlines()))
 
 
 # --- check ------------------------------------------------------------------------------------------
