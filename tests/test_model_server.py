@@ -210,6 +210,12 @@ def test_what_it_refuses(start: Start, options: dict[str, Any], body: dict[str, 
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"{", b"\xff", b'{"messages": 3}', b'{"messages": [7]}'])
+def test_a_body_that_is_no_request_is_refused(start: Start, raw: bytes) -> None:
+    answer = httpx.post(f"{start().url}/chat/completions", content=raw, timeout=5)
+    assert answer.status_code == 400
+
+
 def test_the_right_key_is_let_in_and_never_kept(start: Start) -> None:
     server = start(key="sesame")
     made = client(server, "sesame").chat.completions.create(

@@ -326,6 +326,26 @@ def test_a_model_that_fails_or_hangs_fails_that_tick_and_is_shown_the_line_again
     assert [[line.id for line in seen.chat] for seen in model.seen] == [[], ["c1"], ["c1"], []]
 
 
+def test_a_look_that_fails_fails_its_tick_and_a_model_that_only_fails_is_given_up() -> None:
+    class Torn(Watching):
+        def look(self, frame: Frame) -> Look:
+            raise ValueError("torn")
+
+    events = [tick(n, float(n), tracks=(cost("I", 18),)) for n in range(9)]
+    found = steps(Torn(), events, [shown(0.0, 0), shown(4.0, 4)])
+    assert [step.failed for step in found] == ["torn", "", "", "", "torn", "", "", "", ""]
+    model = Torn()
+    with pytest.raises(ValueError, match="torn"):
+        steps(model, events, [shown(float(n), n) for n in range(9)])
+    assert model.closed
+
+
+def test_a_model_that_adds_wishes_without_end_is_bounded() -> None:
+    model = ScriptedModel(lambda seen: Decision(edits=tuple(Edit("add", f"wish {n}") for n in range(20))))
+    steps(model, [tick(n, float(n)) for n in range(5)], options=ReplayOptions(instructions=("Count",)))
+    assert len(model.seen[-1].instructions) == 32
+
+
 def test_lines_that_were_erased_are_not_shown_and_an_empty_log_has_no_steps() -> None:
     events = [at(0.0, ChatEvent, id="c1", author="", text="", addressed=True), tick(0, 0.0)]
     model = ScriptedModel()

@@ -22,6 +22,7 @@ from bot.timeline import clock_time
 from joyvl_core.actions import name_of
 from joyvl_core.clock import run_virtual
 from joyvl_core.errors import BadInputError
+from joyvl_core.models.embedded.understanding import SentenceEmbedder
 from joyvl_core.observation import Recollection
 from joyvl_core.ports import InteractionModel
 from joyvl_core.replay import PastArchive, Replay, ReplayOptions, Step, Survey, Tally, Verdict, survey
@@ -89,7 +90,7 @@ def check_instructions(texts: Sequence[str]) -> tuple[str, ...]:
 
 async def _replay(url: str, session: str, model: InteractionModel, options: ReplayOptions, as_json: bool) -> None:
     try:
-        async with Store.open(url) as store:
+        async with Store.open(url, embedder=SentenceEmbedder()) as store:
             recorded = await survey(store.events(session))
             await check_recorded(store, session, recorded)
             tally = await _compare(store, session, Replay(model, recorded, options, _past(store, session)), as_json)

@@ -115,7 +115,7 @@ class Survey:
 async def survey(events: AsyncIterator[AnyEvent]) -> Survey:
     """Reads a log through once."""
     found = Survey()
-    added: list[str] = []
+    added: dict[str, None] = {}
     tracks: dict[str, None] = {}
     async for event in events:
         match event:
@@ -127,7 +127,7 @@ async def survey(events: AsyncIterator[AnyEvent]) -> Survey:
             case TicketEvent():
                 found.delegated = True
             case StatusEvent(state="track.added"):
-                added.append(event.reason)
+                added[event.reason] = None
     # The log doesn't tell which label belongs to which track, but both come in the same order.
     if len(added) == len(tracks):
         found.labels = dict(zip(tracks, added, strict=True))

@@ -14,6 +14,7 @@ from joyvl_core.asking import Asking
 from joyvl_core.errors import JoyVLError
 from joyvl_core.events import AnyEvent, TickEvent
 from joyvl_core.inbox import Inbox, Mail
+from joyvl_core.instructions import MAX_INSTRUCTIONS
 from joyvl_core.observation import Decision, Edit, Instruction, Observation, Recollection, TrackView
 from joyvl_core.ports import Archive, FrameWatcher, InteractionModel, TurnTaker
 from joyvl_core.recalling import recall
@@ -92,14 +93,15 @@ class _Wishes:
     made: int = 0
 
     def add(self, text: str, author: str, t: float) -> None:
-        self.made += 1
-        self.standing[f"i{self.made}"] = Instruction(f"i{self.made}", text, author, t)
+        if text.strip() and len(self.standing) < MAX_INSTRUCTIONS:
+            self.made += 1
+            self.standing[f"i{self.made}"] = Instruction(f"i{self.made}", text, author, t)
 
     def edit(self, edit: Edit, t: float) -> None:
         match edit.kind:
             case "add":
                 self.add(edit.text, edit.author, t)
-            case "change" if edit.id in self.standing:
+            case "change" if edit.id in self.standing and edit.text.strip():
                 self.standing[edit.id] = Instruction(edit.id, edit.text, edit.author, t)
             case "cancel":
                 self.standing.pop(edit.id, None)
@@ -165,9 +167,10 @@ class Replay:
             await asyncio.sleep(max(0.0, moment.now - last))
         for item in moment.arrived:
             self._inbox.add(item)
-        if isinstance(self._model, FrameWatcher):
-            for frame in await footage.looks(moment.tick):
-                await in_thread(self._model.look, frame)
+        try:
+            await self._look(moment.tick, footage)
+        except Exception as error:  # a fault in looking, as in deciding, fails the tick
+            return self._fail(moment, error)
         terms = Terms()
         if isinstance(self._model, TurnTaker):
             if last is not None and floor(moment.now) == floor(last):
@@ -182,6 +185,11 @@ class Replay:
             self._wishes = _Wishes()
             for text in self._options.instructions:
                 self._wishes.add(text, AUTHOR, moment.now)
+
+    async def _look(self, tick: TickEvent, footage: Footage) -> None:
+        if isinstance(self._model, FrameWatcher):
+            for frame in await footage.looks(tick):
+                await in_thread(self._model.look, frame)
 
     async def _observation(self, moment: Moment, tracks: tuple[TrackView, ...], terms: Terms) -> Observation:
         mail = self._inbox.take()
@@ -213,13 +221,17 @@ class Replay:
         except Exception as error:  # whatever a model raises: the tick failed, and the next one is tried
             retryable = isinstance(error, TimeoutError) or (isinstance(error, JoyVLError) and error.retryable)
             self._inbox.give_back(patiently=retryable)
-            self._failures += 1
-            if self._failures >= GIVE_UP_AFTER:
-                raise
-            return Step(moment.tick, moment.now, Decision(), failed=f"{error or type(error).__name__}"[:300])
+            return self._fail(moment, error)
         self._failures = 0
         if self._wishes is not None:
             for edit in decision.edits:
                 self._wishes.edit(edit, moment.now)
         tracks = observation.tracks if decision.tracks is None else decision.tracks
         return Step(moment.tick, moment.now, decision, sum(view.tokens for view in tracks))
+
+    def _fail(self, moment: Moment, error: Exception) -> Step:
+        """The step of a tick at which the model failed; it is given up when it does nothing else."""
+        self._failures += 1
+        if self._failures >= GIVE_UP_AFTER:
+            raise error
+        return Step(moment.tick, moment.now, Decision(), failed=f"{error or type(error).__name__}"[:300])

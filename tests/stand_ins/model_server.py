@@ -112,8 +112,8 @@ class Seen:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The conversation."""
-        found: list[dict[str, Any]] = self.body.get("messages", [])
-        return found
+        found = self.body.get("messages")
+        return found if isinstance(found, list) else []
 
     @property
     def text(self) -> str:
@@ -289,9 +289,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, raw: bytes) -> None:
         owner = self.server.owner
         try:
-            body = json.loads(raw) if raw else {}
+            read = json.loads(raw or b"{}")
         except ValueError:
-            body = {}
+            read = {}
+        body = read if isinstance(read, dict) else {}
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
         chat = self.path == "/v1/chat/completions"
         seen = Seen(owner.next_number() if chat else -1, self.path, len(raw), headers, body)
@@ -392,7 +393,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _served(self, body: dict[str, Any]) -> bool:
         """Whether the model's name is right; otherwise it has been answered."""
         owner = self.server.owner
-        if not isinstance(body, dict) or not body:
+        if not body:
             raise RefusedError("[{'type': 'json_invalid', 'msg': 'JSON decode error'}]")
         if (name := body.get("model", owner.model)) == owner.model:
             return True
