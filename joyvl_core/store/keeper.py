@@ -165,7 +165,7 @@ class SessionKeeper:
 
     async def run(self) -> None:
         """Writes until cancelled, and until another process takes the session over."""
-        meaning = asyncio.create_task(self._store.archive.understand(self._session.id), name="store vectors")
+        meaning = asyncio.create_task(self._store.meanings.run(self._session.id), name="store vectors")
         try:
             while not self._stale:
                 await self._due()
@@ -285,7 +285,7 @@ class SessionKeeper:
             await write_rows(connection, self._session, batch, self._latest)
         self._buffer.written(batch)
         if any(waiting.entry for waiting in batch):
-            self._store.archive.arrived(self._session.id)
+            self._store.meanings.arrived(self._session.id)
         async with self._flushed:
             self._flushed.notify_all()
 

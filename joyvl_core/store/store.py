@@ -14,10 +14,10 @@ from joyvl_core.errors import BadInputError
 from joyvl_core.events import AnyEvent, read_event
 from joyvl_core.observation import Recollection
 from joyvl_core.ports import TextEmbedder
-from joyvl_core.store import erasing, sessions
-from joyvl_core.store.archive import StoredArchive
+from joyvl_core.store import archive, erasing, sessions
 from joyvl_core.store.database import Database
 from joyvl_core.store.erasing import Erased
+from joyvl_core.store.meaning import Meanings
 from joyvl_core.store.rows import PictureKind, StoredPicture, picture_of
 from joyvl_core.store.sessions import Session, SessionInfo
 from joyvl_core.store.tables import events, pictures
@@ -32,9 +32,9 @@ _FOREVER = 1e12
 class Store:
     """The database of all sessions, for one event loop. Made by `open`."""
 
-    def __init__(self, database: Database, archive: StoredArchive, wall: Callable[[], float]) -> None:
+    def __init__(self, database: Database, meanings: Meanings, wall: Callable[[], float]) -> None:
         self.database = database
-        self.archive = archive
+        self.meanings = meanings
         self._wall = wall
 
     @classmethod
@@ -54,7 +54,7 @@ class Store:
             UnavailableError: The database can't be reached, or belongs to a newer version.
         """
         async with Database.open(url) as database:
-            yield cls(database, StoredArchive(database, embedder), wall)
+            yield cls(database, Meanings(database, embedder), wall)
 
     # --- sessions -------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Store:
         Raises:
             UnavailableError: The database can't be asked.
         """
-        return await self.archive.search(session, question, now=now, limit=limit)
+        return await archive.search(self.database, self.meanings, session, question, now=now, limit=limit)
 
     # --- forgetting -----------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Store:
         try:
             return await erasing.erase(self.database, session, since, until, self._wall())
         finally:
-            self.archive.forget(session)
+            self.meanings.forget(session)
 
     async def retain(self, wall: float, days: float, picture_days: float) -> int:
         """Deletes sessions last heard of more than `days` before `wall`, and pictures older than `picture_days`.

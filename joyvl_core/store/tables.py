@@ -175,6 +175,6 @@ erasures = Table(
 )
 
 SEARCH_WORDS = "search_words"
-"""SQLite's full-text index over `search_entries`; on PostgreSQL an expression index of that name."""
+"""SQLite's full-text index over `search_entries`; on PostgreSQL a column of it, and its index."""
 REBUILD = f"INSERT INTO {SEARCH_WORDS}({SEARCH_WORDS}) VALUES ('rebuild')"  # noqa: S608 - of a constant
 """Makes SQLite's index anew: it keeps the words of deleted rows otherwise."""

@@ -8,7 +8,7 @@ from joyvl_core.store.tables import SEARCH_WORDS, metadata
 
 
 def _ours(thing: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
-    """Leaves out the full-text index: no table object describes it."""
+    """Leaves out the full-text index, table or column: no table object describes it."""
     return not (name or "").startswith(SEARCH_WORDS)
 
 

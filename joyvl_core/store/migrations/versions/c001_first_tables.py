@@ -125,8 +125,10 @@ def _search() -> None:
     if op.get_bind().dialect.name == "sqlite":
         _sqlite_words()
     else:
-        # The same text search configuration as in `words_index.py`: one that changes no word.
-        op.execute("CREATE INDEX search_words ON search_entries USING gin (to_tsvector('simple', words))")
+        # A configuration that changes no word: `words.py` has done that.
+        document = "search_words tsvector GENERATED ALWAYS AS (to_tsvector('simple', words)) STORED"
+        op.execute(f"ALTER TABLE search_entries ADD COLUMN {document}")
+        op.execute("CREATE INDEX search_words ON search_entries USING gin (search_words)")
 
 
 def _sqlite_words() -> None:
