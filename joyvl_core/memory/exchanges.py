@@ -72,10 +72,6 @@ class Exchanges:
         self._keep(t, words, id=known, role="answer")
         self._answer(known, t, words)
 
-    def all(self) -> tuple[Exchange, ...]:
-        """What is there, oldest question first."""
-        return tuple(self._all)
-
     def fitting(self, budget: int) -> tuple[Exchange, ...]:
         """Of what is there, those that were touched last and fit so many tokens, oldest question first."""
         kept, left = set(), budget

@@ -59,7 +59,7 @@ class Exchange:
     @property
     def cost(self) -> int:
         """Tokens of all of it in a prompt."""
-        return self.tokens + HEADING + sum(said.tokens + HEADING for said in self.answers)
+        return self.tokens + (HEADING if self.question else 0) + sum(said.tokens + HEADING for said in self.answers)
 
     @property
     def last(self) -> float:

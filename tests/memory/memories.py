@@ -90,7 +90,8 @@ def rendered(recall: Recall) -> list[str]:
     for passage in (*recall.blocks, *recall.summaries):
         pieces += [f"<{passage.t:.1f} ~ {passage.until:.1f}>\n", *passage.text.splitlines(keepends=True), "\n\n"]
     for number, exchange in enumerate(recall.exchanges, 1):
-        pieces += [f"#{number} [Query@{exchange.t:.1f}] ", exchange.author, ": ", exchange.question, "\n"]
+        if exchange.question:
+            pieces += [f"#{number} [Query@{exchange.t:.1f}] ", exchange.author, ": ", exchange.question, "\n"]
         for said in exchange.answers:
             pieces += [f"[Response@{said.t:.1f}] ", said.text, "\n"]
     return pieces
