@@ -75,6 +75,10 @@ class Triggers:
 
     async def due(self) -> Due:
         """Waits until a tick is due and takes all reasons that have come by then."""
+        if self._next is None:
+            now = self._clock.now()
+            # A second's only turn is too dear to be spent before there is a picture.
+            self._next = _second(now) + TURN_AT if self._turns else now
         while (wait := self._seconds_left()) > 0:
             self._woken.clear()
             try:
@@ -84,33 +88,39 @@ class Triggers:
                 continue
         return self._take()
 
+    @property
+    def _starting(self) -> bool:
+        """There was no tick yet."""
+        return self._last == float("-inf")
+
     def _seconds_left(self) -> float:
         now = self._clock.now()
         at = now if self._next is None else self._next
-        if self._events and self._timer is not None:
-            at = min(at, self._timer)
-        if self._events and self._pending:
-            at = min(at, now)
+        if self._events and not (self._turns and self._starting):
+            if self._timer is not None:
+                at = min(at, self._timer)
+            if self._pending:
+                at = min(at, now)
         # A hair of tolerance: loops wake up a clock tick early.
         left = max(at, self._earliest()) - now
         return left if left > _HAIR else 0.0
 
     def _earliest(self) -> float:
         """When the next tick may come at the soonest."""
-        if self._turns and self._last > float("-inf"):
+        if self._turns and not self._starting:
             return max(self._last + self._floor, _second(self._last) + 1.0)
         return self._last + self._floor
 
     def _take(self) -> Due:
         now = self._clock.now()
         skipped = 0
-        if self._next is None:
+        regular = self._next is not None and now + _HAIR >= self._next
+        if self._starting:
             self._pending.setdefault(Trigger.START, now)
-            self._next = self._after(now)
-        elif self._turns or now + _HAIR >= self._next:
-            if now + _HAIR >= self._next:
-                self._pending.setdefault(Trigger.INTERVAL, self._next)
-                skipped = self._passed(now)
+        elif regular:
+            self._pending.setdefault(Trigger.INTERVAL, self._next or now)
+            skipped = self._passed(now)
+        if self._turns or self._starting or regular:
             self._next = self._after(now)
         if self._timer is not None and now + _HAIR >= self._timer:
             self._pending.setdefault(Trigger.TIMER, self._timer)
