@@ -17,10 +17,10 @@ from bot.recording import Album, Recorder, Thumbnails, all_of, tell
 from bot.settings import Settings
 from bot.stay import Outputs
 from joyvl_core.clock import LoopClock
-from joyvl_core.engine import Witness
 from joyvl_core.errors import JoyVLError
 from joyvl_core.events import EventLog
 from joyvl_core.models.embedded.understanding import SentenceEmbedder
+from joyvl_core.observation import Witness
 from joyvl_core.store import Resumed, Session, SessionKeeper, Store
 
 _END_WITHIN = 1.0

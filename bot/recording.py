@@ -10,11 +10,10 @@ from functools import partial
 from typing import Literal, Protocol
 
 from joyvl_core.codec import I_BYTES, P_BYTES, CodecSettings, encode_jpeg, picture_for
-from joyvl_core.engine import Witness
 from joyvl_core.events import EventLog
 from joyvl_core.media import Frame
 from joyvl_core.memory.items import MemoryItem
-from joyvl_core.observation import Decision, FrameKind, Observation, TrackView
+from joyvl_core.observation import Decision, FrameKind, Observation, TrackView, Witness
 from joyvl_core.ports import FrameWatcher, InteractionModel, Look, MemoryKeeper, Remembering, TurnTaker
 from joyvl_core.threads import in_thread
 

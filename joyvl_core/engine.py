@@ -41,6 +41,7 @@ from joyvl_core.observation import (
     TicketNews,
     TicketState,
     Trigger,
+    Witness,
 )
 from joyvl_core.ports import (
     ActSink,
@@ -65,9 +66,6 @@ MAX_LINE = 2_000
 """Longest chat or speech line shown to the model, in characters."""
 MAX_NAME = 80
 """Longest name of who wrote or spoke it."""
-
-Witness = Callable[[Observation, Decision], None]
-"""Sees what every tick showed the model and what it decided; quick, on the event loop."""
 
 
 class Engine:

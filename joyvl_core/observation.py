@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -236,3 +237,7 @@ class Decision:
     requests: tuple[Request, ...] = ()
     notices: tuple[Notice, ...] = ()
     tracks: tuple[TrackView, ...] | None = None
+
+
+Witness = Callable[[Observation, Decision], None]
+"""Sees what every tick showed the model and what it decided; quick, on the event loop."""
