@@ -75,9 +75,9 @@ def arguments(tool: AskedTool, task: DelegateTask, jpegs: Sequence[bytes]) -> di
     if pictures is not None and pictures not in given:
         given |= _pictures(pictures, properties[pictures], jpegs)
     required = tool.schema.get("required")
-    missing = [name for name in required if name not in given] if isinstance(required, list) else []
+    missing = [name for name in map(str, required) if name not in given] if isinstance(required, list) else []
     if missing:
-        raise UnsuitableError(f"the tool {tool.name[:60]} wants {', '.join(map(str, missing))[:200]}")
+        raise UnsuitableError(f"the tool {tool.name[:60]} wants {', '.join(missing)[:200]}")
     return given
 
 
