@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.e2e.vllm_server import VllmServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 JOYVL = Path(sys.executable).with_name("joyvl")
 

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.tiny_model import ACTIONS
 from tests.e2e.vllm_server import BLOCK_TOKENS, VllmServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 def picture(width: int, height: int, seed: int, uuid: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ MODEL = "tiny"
 BLOCK_TOKENS = 128
 """The prefix cache keeps whole blocks: 128 tokens on a CPU."""
 MAX_MODEL_LEN = 16_384
-_HEALTHY_WITHIN = 180.0
+_HEALTHY_WITHIN = 400.0
 _OPTIONS: dict[str, object] = {
     "served-model-name": MODEL,
     "host": "127.0.0.1",
@@ -164,7 +164,7 @@ class VllmServer:
         request = urllib.request.Request(  # noqa: S310 - a loopback address
             f"{self.url}/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - a loopback address
+        with urllib.request.urlopen(request, timeout=180) as answer:  # noqa: S310 - a loopback address
             assert answer.status == 200
 
 
