@@ -157,7 +157,7 @@ def blank(body: str) -> str:
         return "{}"
     words = {
         name: ""
-        for name in ("text", "raw", "author", "speaker", "question", "digest", "reason", "remedy", "note")
+        for name in ("text", "raw", "author", "speaker", "question", "digest", "full", "reason", "remedy", "note")
         if getattr(event, name, None)
     }
     seen = {"tracks": ()} if isinstance(event, TickEvent) else {}
