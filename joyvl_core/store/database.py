@@ -192,8 +192,10 @@ def _read(given: str) -> URL:
         path = Path(url.database.removeprefix("file:").partition("?")[0]).expanduser()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # What was said in a room is nobody else's to read.
+            path.touch(mode=0o600)
         except (OSError, ValueError) as error:
-            raise _refused(f"its folder can't be made ({type(error).__name__})") from None
+            raise _refused(f"its folder or the file can't be made ({type(error).__name__})") from None
         return URL.create("sqlite+aiosqlite", database=str(path))
     if backend in ("postgresql", "postgres"):
         # What libpq's URLs call sslmode, this driver calls ssl.
@@ -208,7 +210,9 @@ def _engine(url: URL) -> AsyncEngine:
         engine = create_async_engine(url, hide_parameters=True, pool_size=4, connect_args={"timeout": LOCKED_FOR})
         _prepare_sqlite(engine.sync_engine)
         return engine
-    limits = {"timeout": CONNECT_WITHIN, "command_timeout": ANSWER_WITHIN}
+    # Compiling a question takes the server longer than answering it.
+    named = {"application_name": "joyvl", "jit": "off"}
+    limits = {"timeout": CONNECT_WITHIN, "command_timeout": ANSWER_WITHIN, "server_settings": named}
     try:
         return create_async_engine(
             url, hide_parameters=True, pool_size=4, max_overflow=4, pool_pre_ping=True, connect_args=limits

@@ -79,8 +79,8 @@ class SessionKeeper:
         self._seq = 0
         self._last_n = -1
         self._latest = 0.0
-        self._refused = 0
-        """Number of the last row that had to be kept and found no room."""
+        self._refused = False
+        """Something that had to be kept found no room, and nobody was told yet."""
         self._failed: JoyVLError | None = None
         self._failures = 0
         self._stale: StayFailedError | None = None
@@ -158,8 +158,8 @@ class SessionKeeper:
         if self._stale:
             raise self._stale
         if self._refused:
-            self._refused = 0
-            raise _crowded("rows", "what was to be kept found no room")
+            self._refused = False
+            raise _not_taken()
 
     # --- the task ------------------------------------------------------------------------------
 
@@ -208,14 +208,15 @@ class SessionKeeper:
     # -------------------------------------------------------------------------------------------
 
     def _take(self, table: Table, row: Row, entry: Row | None, gives_way: bool) -> None:
-        if self._stale or self._closed:
+        if self._stale:
             return
         self._seq += 1
         lost = self._buffer.lost
         waiting = Waiting(self._seq, table, row, entry, gives_way)
-        if not self._buffer.add(waiting) and not gives_way:
-            self._refused = self._seq
-            self._tell(_crowded("rows", "what was to be kept found no room"))
+        taken = not self._closed and self._buffer.add(waiting)
+        if not taken and not gives_way:
+            self._refused = True
+            self._tell(_not_taken())
         elif self._buffer.lost > lost:
             self._tell(_crowded("rows", "silent ticks are left out"))
         self._arrived.set()
@@ -313,6 +314,16 @@ class SessionKeeper:
 def _crowded(what: str, so: str) -> UnavailableError:
     return UnavailableError(
         f"The database is too slow, too many {what} wait to be written: {so}.",
+        source="store",
+        kind="crowded",
+        hint="Look at the database's disk and its load.",
+        retryable=True,
+    )
+
+
+def _not_taken() -> UnavailableError:
+    return UnavailableError(
+        "What was to be kept found no room: the database is too slow, or the session has ended.",
         source="store",
         kind="crowded",
         hint="Look at the database's disk and its load.",

@@ -144,9 +144,14 @@ async def newest(connection: AsyncConnection, limit: int) -> list[SessionInfo]:
     ]
 
 
+def is_id(session: str) -> bool:
+    """Whether it can be the id of a session."""
+    return _ID.fullmatch(session) is not None
+
+
 def check_id(session: str) -> None:
     """Raises BadInputError for what can't be a session's id."""
-    if not _ID.fullmatch(session):
+    if not is_id(session):
         raise BadInputError(
             f"{session[:80]!r} can't be the id of a session.",
             source="store",

@@ -141,6 +141,8 @@ class Store:
         Raises:
             UnavailableError: The database can't be asked.
         """
+        if not sessions.is_id(session):
+            return ()
         return await archive.search(self.database, self.meanings, session, question, now=now, limit=limit)
 
     # --- forgetting -----------------------------------------------------------------------------
@@ -171,6 +173,8 @@ class Store:
         return await erasing.retain(self.database, wall, days, picture_days)
 
     async def _check(self, session: str) -> None:
+        if not sessions.is_id(session):
+            raise sessions.unknown(session)
         async with self.database.reading() as connection:
             found = await connection.scalar(select(session_table.c.id).where(session_table.c.id == session))
         if found is None:

@@ -45,7 +45,7 @@ async def _on_sqlite(connection: AsyncConnection, session: str, words: Sequence[
 
 
 async def _on_postgresql(connection: AsyncConnection, session: str, words: Sequence[str]) -> Select[int]:
-    document = literal_column(SEARCH_WORDS)
+    document: ColumnElement[str] = literal_column(SEARCH_WORDS)
     holds = {
         word: document.bool_op("@@")(func.plainto_tsquery(literal_column("'simple'"), bindparam(None, word)))
         for word in words

@@ -305,7 +305,10 @@ class StoreConformance:
                     await log_of(store, "nobody")
                 with pytest.raises(BadInputError):
                     await store.erase("nobody")
-                assert await store.search("nobody", "cars", now=1.0) == ()
+                for junk in ("nobody", '"', "\0", "\ud800", "x" * 1_000):
+                    assert await store.search(junk, "cars", now=1.0) == ()
+                    with pytest.raises(BadInputError):
+                        await log_of(store, junk)
 
         run_virtual(main())
 
@@ -410,6 +413,9 @@ class StoreConformance:
                     keeper.picture(float(n), "cam", JPEG, kind="frame")
                 await keeper.aclose()
                 assert len([picture async for picture in store.pictures(begun.id, kind="frame")]) == 64
+                keeper.write(tick(log, 41, "Too late"))
+                with pytest.raises(UnavailableError):
+                    await keeper.committed()
 
         run_virtual(main())
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of a server that lives for a test
@@ -74,6 +75,20 @@ class PostgresServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Stops the server in its tracks for the block: it is there and does not answer."""
+        assert self._process
+        server = psutil.Process(self._process.pid)
+        stopped = [server, *server.children(recursive=True)]
+        for each in stopped:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in stopped:
+                each.resume()
 
     def remove(self) -> None:
         """Ends the process for good."""

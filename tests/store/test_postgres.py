@@ -89,6 +89,31 @@ def test_a_server_that_is_away_for_a_while_costs_nothing_but_time(postgres_serve
     run_virtual(main())
 
 
+def test_a_server_that_hangs_keeps_nobody_waiting_for_long(postgres_server, monkeypatch):
+    for name, seconds in (("COMMIT_WITHIN", 0.2), ("WRITE_WITHIN", 0.4), ("END_WITHIN", 0.1)):
+        monkeypatch.setattr(f"joyvl_core.store.keeper.{name}", seconds)
+
+    async def main() -> None:
+        async with Store.open(postgres_server.fresh()) as store, kept(store) as bot:
+            bot.log.write(tick(bot.log, 0, "Hello"))
+            await bot.keeper.committed()
+            with postgres_server.hanging():
+                bot.log.write(tick(bot.log, 1, "Anybody?"))
+                for _ in range(4):
+                    with pytest.raises(UnavailableError):
+                        await bot.keeper.committed()
+                assert bot.troubles
+            while True:
+                try:
+                    await bot.keeper.committed()
+                except UnavailableError:
+                    continue
+                break
+            assert len(await log_of(store, bot.session.id)) == 2
+
+    asyncio.run(main())  # the real clock: the deadlines are about the real server
+
+
 def test_the_tables_are_what_the_migrations_make(postgres_server):
     from alembic import command
 

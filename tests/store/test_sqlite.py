@@ -169,6 +169,7 @@ def test_both_forms_of_a_url_open_the_same_file(tmp_path, form):
             return (await store.begin("a", room="", wall=0.0)).epoch
 
     assert (run_virtual(main()), run_virtual(main())) == (1, 2)
+    assert {each.stat().st_mode & 0o077 for each in path.parent.iterdir()} == {0}
 
 
 def test_a_line_that_cannot_be_read_is_left_out(tmp_path):
