@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from bot.settings import Settings
 from integrations.delegates.options import DelegateOptions
@@ -35,7 +38,7 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
     server = ServerOptions(
         url=settings.model_url,
         name=settings.model_name,
-        key=settings.model_key,
+        key=_model_key(settings),
         prompts=settings.prompts,
         context=settings.context,
         delegates=settings.delegate != NONE,
@@ -44,6 +47,13 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
         codec=codec_settings(settings),
     )
     return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline, server=server))
+
+
+def _model_key(settings: Settings) -> SecretStr:
+    """The key for the model's server: a paid service's own is not shown to a server on this machine."""
+    host = urlsplit(settings.model_url).hostname or ""
+    here = host in ("localhost", "::1") or host.startswith("127.")
+    return settings.model_key if settings.model_key.get_secret_value() or here else settings.openai_api_key
 
 
 def make_voice(settings: Settings) -> TextToSpeech | None:

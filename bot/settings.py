@@ -36,9 +36,7 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000/v1", max_length=2_000, description="Where a served model is, with /v1."
     )
     model_name: str = Field("", max_length=300, description="Its name there; empty takes the only one that is served.")
-    model_key: SecretStr = Field(
-        SecretStr(""), validation_alias=AliasChoices("JOYVL_MODEL_KEY", "OPENAI_API_KEY", "model_key")
-    )
+    model_key: SecretStr = Field(SecretStr(""), description="Its key; without one, OPENAI_API_KEY off this machine.")
     prompts: Path | None = Field(None, description="A file with a system prompt of your own, or a folder of pieces.")
     context: int = Field(32_768, ge=2_048, le=1_048_576, description="Most tokens of a served model's prompt.")
     summary_url: str = Field(
