@@ -10,21 +10,24 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.assembly import codec_settings
 from bot.recording import Album, Recorder, Thumbnails, all_of, tell
 from bot.settings import Settings
 from bot.stay import Outputs
 from joyvl_core.clock import LoopClock
-from joyvl_core.errors import JoyVLError
+from joyvl_core.errors import JoyVLError, StayFailedError
 from joyvl_core.events import EventLog
-from joyvl_core.models.embedded.understanding import SentenceEmbedder
 from joyvl_core.observation import Witness
-from joyvl_core.store import Resumed, Session, SessionKeeper, Store
+
+if TYPE_CHECKING:
+    from joyvl_core.store import Resumed, Session, SessionKeeper, Store
 
 _END_WITHIN = 1.0
 """Seconds for writing what is left when a session ends."""
+_HANDED_OVER_WITHIN = 2.5
+"""Seconds in which a process whose session was taken over has noticed, and has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,14 @@ class Kept:
         keeper: Writes it down, and is asked about it.
         resumed: What it had before, where it goes on.
         witness: Keeps pictures of what its model sees.
+        lost: Done, with the reason, once another process has taken the session over.
         recorder: Keeps every frame that its model sees, where that is asked for.
     """
 
     keeper: SessionKeeper
     resumed: Resumed | None
     witness: Witness
+    lost: asyncio.Future[StayFailedError]
     recorder: Recorder | None = None
 
 
@@ -85,11 +90,16 @@ async def beginning(
         finally:
             out.close()
         return
+    # The database's libraries take a while to load: only who keeps a session waits for them.
+    from joyvl_core.models.embedded.understanding import SentenceEmbedder
+    from joyvl_core.store import SessionKeeper, Store
+
     async with Store.open(database_url(settings), embedder=SentenceEmbedder()) as store:
         begun = await store.begin(session, room=room[:200], wall=time.time())
-        clock = LoopClock(started=False, began=begun.began if begun.resumed else None)
+        clock = await _clock(begun)
         out = Outputs(clock, jsonl)
-        keeper = SessionKeeper(store, begun, clock, trouble=lambda error: _trouble(out.log, error))
+        lost: asyncio.Future[StayFailedError] = asyncio.get_running_loop().create_future()
+        keeper = SessionKeeper(store, begun, clock, trouble=lambda error: _trouble(out.log, error, lost))
         album = Album(keeper, lambda words: out.log.status("recording.failing", words))
         out.log.to_ledger(keeper)
         try:
@@ -97,10 +107,20 @@ async def beginning(
                 _tell(out.log, begun)
                 recorder = _recorder(settings, album, out.log)
                 witness = all_of(Thumbnails(album), *filter(None, [recorder]))
-                yield Begun(clock, out, Kept(keeper, begun.resumed, witness, recorder))
+                yield Begun(clock, out, Kept(keeper, begun.resumed, witness, lost, recorder))
         finally:
             await _finish(store, begun, keeper, album, clock)
             out.close()
+
+
+async def _clock(begun: Session) -> LoopClock:
+    """The session's clock. A process that may still live gets time to leave: nobody is twice in a room."""
+    if begun.resumed is None:
+        return LoopClock(started=False)
+    if abs(time.time() - begun.began - begun.resumed.t) < _HANDED_OVER_WITHIN:
+        await asyncio.sleep(_HANDED_OVER_WITHIN)
+    # Seconds that were watched faster than they play are not lived through twice.
+    return LoopClock(started=False, began=min(begun.began, time.time() - begun.resumed.t))
 
 
 async def _finish(store: Store, session: Session, keeper: SessionKeeper, album: Album, clock: LoopClock) -> None:
@@ -126,8 +146,10 @@ def _tell(log: EventLog, begun: Session) -> None:
         log.status("session.resumed", f"session {begun.id} goes on where second {begun.resumed.t:.0f} was the last")
 
 
-def _trouble(log: EventLog, error: JoyVLError) -> None:
+def _trouble(log: EventLog, error: JoyVLError, lost: asyncio.Future[StayFailedError] | None = None) -> None:
     log.status("store.failing", str(error), error.hint)
+    if lost is not None and isinstance(error, StayFailedError) and not lost.done():
+        lost.set_result(error)
 
 
 async def _retain(store: Store, settings: Settings, log: EventLog) -> None:

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.forgetting import forget
 from bot.keeping import Kept
+from bot.notices import Notices
 from bot.outbox import Outbox
 from bot.phrases import ANNOUNCEMENT, GOODBYE, MUTED, UNMUTED
 from bot.recording import NOTICE
 from joyvl_core.acts.chat import ChatSink, Deliver
 from joyvl_core.acts.listening import BargeIn
 from joyvl_core.acts.voice import Speaker
-from joyvl_core.addressing import Addressing, command
+from joyvl_core.addressing import Addressing, Forget, command, forgetting
 from joyvl_core.clock import LoopClock
 from joyvl_core.engine import Engine
 from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError, JoyVLError
-from joyvl_core.events import AnyEvent, DeliveryEvent, EventLog, StatusEvent
+from joyvl_core.events import DeliveryEvent, EventLog
 from joyvl_core.media import AudioChunk, Picture
 from joyvl_core.observation import Request
 from joyvl_core.ports import (
@@ -36,18 +37,7 @@ from joyvl_core.ports import (
     TextToSpeech,
     VoiceActivity,
 )
-from joyvl_core.text import language_of, tidy
-
-_PRIVATE = (
-    *("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted"),
-    *("session.", "store.", "archive.", "recording.", "delegate."),
-)
-"""Statuses of these parts concern whoever runs the bot, not the people in the room."""
-_STOPS = (".", "!", "?", "…", "。", "！", "？")
-_LONGEST = 500
-_REMEMBERED = 256
-_SAME_AFTER = 60.0
-"""Seconds after which the room is told the same again, unless it is about a wish: that is told once."""
+from joyvl_core.text import language_of
 
 OPERATOR = "operator"
 """Author of the instructions that the bot came with."""
@@ -63,7 +53,7 @@ class Persona:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A viewer's line of chat that is put in at session second `t`."""
+    """A viewer's line of chat that is put in `t` seconds after joining."""
 
     t: float
     text: str
@@ -75,7 +65,7 @@ class Brief:
 
     Attributes:
         chat: Whether the room has a chat to post in and to announce itself in.
-        seconds: Ends the stay at this session second.
+        seconds: Ends the stay so many seconds after joining.
 
     Raises:
         BadInputError: An instruction has no words.
@@ -132,10 +122,10 @@ class Participant:
         self._brief = brief or Brief()
         self._addressing = Addressing(self._brief.persona.name)
         self._joined = asyncio.Event()
+        self._joined_at = 0.0
         self._ended = RoomStatus(RoomState.LEFT, "ended")
         self._leaving = False
         self._speaking = self._thinking = False
-        self._told_at: OrderedDict[tuple[str, str, str | None], float] = OrderedDict()
         self._errands: set[asyncio.Task[None]] = set()
         self._outbox = Outbox(lambda words: log.status("room.send_failed", words))
         self._chat = ChatSink(room.send_chat, clock, self._delivered) if self._brief.chat else None
@@ -156,7 +146,8 @@ class Participant:
             witness=kept.witness if kept else None,
         )
         if self._chat:
-            log.subscribe(self._tell_room)
+            tell = Notices(clock, lambda words: self._outbox.put(lambda: room.send_chat(words)), self._asked_here)
+            log.subscribe(tell.hear)
 
     def _make_speaker(self) -> Speaker | None:
         track = self._room.voice
@@ -208,6 +199,7 @@ class Participant:
     def _take_up(self) -> None:
         """What stood before goes on, and what it was sent in with stands too."""
         if self._kept and (before := self._kept.resumed):
+            self.engine.tickets.resume((), made=before.made, spent=before.spent)
             self.engine.resume(instructions=before.instructions, items=before.items, tickets=before.tickets)
         standing = {wish.text for wish in self.engine.instructions.standing()}
         for text in self._brief.instructions:
@@ -225,6 +217,8 @@ class Participant:
             parts.append(self._barge_in.run)
         if self._brief.seconds is not None:
             parts.append(self._time_out)
+        if self._kept:
+            parts.append(self._be_replaced)
         return parts
 
     async def _watch(self) -> None:
@@ -234,18 +228,24 @@ class Participant:
         await self.engine.run()
 
     async def _say(self, say: Say) -> None:
-        await self._clock.sleep_until(say.t)
+        await self._clock.sleep_until(self._joined_at + say.t)
         self.on_chat("viewer", say.text, addressed=True)
 
     async def _time_out(self) -> None:
         await self._joined.wait()
-        await self._clock.sleep_until(self._brief.seconds or 0.0)
+        await self._clock.sleep_until(self._joined_at + (self._brief.seconds or 0.0))
+
+    async def _be_replaced(self) -> None:
+        """Another process has taken the session over: the stay ends, nobody is twice in a room."""
+        if self._kept:
+            raise await self._kept.lost
 
     # --- what the room delivers -------------------------------------------------------------
 
     def on_status(self, status: RoomStatus) -> None:
         if status.state is RoomState.JOINED and not self._joined.is_set():
             self._clock.start()
+            self._joined_at = self._clock.now()
             self._joined.set()
             self._greet_room()
             if self._speaker and self._tts:
@@ -272,6 +272,9 @@ class Participant:
     def on_chat(self, author: str, text: str, *, addressed: bool = False) -> None:
         read = self._addressing.read(text)
         addressed = addressed or read.to_bot
+        if addressed and (what := forgetting(read.text)):
+            self._forget(what, read.text)  # the model must not remember that it was asked to forget
+            return
         self.engine.add_chat(author, read.text if addressed else text, addressed=addressed)
         if addressed:
             self._obey(read.text)
@@ -283,7 +286,7 @@ class Participant:
 
     def _obey(self, text: str) -> None:
         """Plain commands work at once, whatever the model does."""
-        language = "zh" if language_of(text) == "zh" else self._brief.persona.language
+        language = self._language(text)
         match command(text):
             case "leave":
                 self.engine.gates.muted = True  # the goodbye is said here, and once
@@ -295,6 +298,13 @@ class Participant:
             case "unmute":
                 self.engine.gates.talk()
                 self._log.status("unmuted", UNMUTED[language])
+
+    def _language(self, text: str) -> str:
+        return "zh" if language_of(text) == "zh" else self._brief.persona.language
+
+    def _forget(self, what: Forget, text: str) -> None:
+        keeper = self._kept.keeper if self._kept else None
+        self._run_errand(forget(what, self.engine, keeper, self._clock.now(), self._log, self._language(text)))
 
     def _on_request(self, request: Request) -> None:
         """The model found that somebody asked for this; what it says to it follows."""
@@ -356,26 +366,9 @@ class Participant:
         except JoyVLError as error:
             self._log.status("voice.unavailable", f"{error}: chat only", error.hint)
 
-    def _tell_room(self, event: AnyEvent) -> None:
-        """A status about a wish, or about the model, is one line of chat."""
-        if isinstance(event, StatusEvent) and not event.state.startswith(_PRIVATE) and not self._told(event):
-            reason = event.reason if event.reason.endswith(_STOPS) else f"{event.reason}."
-            words = tidy(f"ℹ {reason} {event.remedy}".strip(), _LONGEST)
-            self._outbox.put(lambda: self._room.send_chat(words))
-
-    def _told(self, event: StatusEvent) -> bool:
-        """Whether the room knows this already; a wish that was typed here was answered here."""
-        asked_here = [wish.id for wish in self.engine.instructions.standing() if wish.author != OPERATOR]
-        if event.state == "understood" and event.instruction in asked_here:
-            return True
-        same, now = (event.state, event.reason, event.instruction), self._clock.now()
-        before = self._told_at.get(same)
-        if before is not None and (event.instruction or now - before < _SAME_AFTER):
-            return True
-        self._told_at[same] = now
-        if len(self._told_at) > _REMEMBERED:
-            self._told_at.popitem(last=False)
-        return False
+    def _asked_here(self, instruction: str) -> bool:
+        standing = self.engine.instructions.standing()
+        return any(wish.id == instruction and wish.author != OPERATOR for wish in standing)
 
     def _delivered(self, tick: int, sink: str, dropped: str | None) -> None:
         self._log.write(DeliveryEvent(**self._log.stamp(), tick=tick, sink=sink, dropped=dropped))

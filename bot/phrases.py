@@ -12,3 +12,11 @@ MUTED = {
     "zh": ("我不再说话。", "写“@bot 可以说话了”我就继续。"),
 }
 UNMUTED = {"en": "I can speak again.", "zh": "我又可以说话了。"}
+FORGOTTEN = {
+    "en": "I have forgotten what was between {since} and {until} of this session.",
+    "zh": "本次会话 {since} 到 {until} 之间的内容，我已经忘掉了。",
+}
+NOT_FORGOTTEN = {
+    "en": "I can't erase it from the database now. Ask me again in a while.",
+    "zh": "现在没法从数据库里删掉，请过一会儿再说一次。",
+}

@@ -147,8 +147,7 @@ class Engine:
                 "chat.dropped", f"{count} lines came faster than the model reads: they are left out"
             )
         )
-        self._lines = itertools.count(1)
-        self._ticks = itertools.count()
+        self._lines, self._ticks = itertools.count(1), itertools.count()
         self._showing: Observation | None = None
         if isinstance(model, Streaming):
             model.on_clause(self._say_early)
@@ -172,6 +171,7 @@ class Engine:
 
     def forget(self, since: float, until: float) -> None:
         """The model forgets what happened between two session seconds; what is stored is erased by its owner."""
+        self._views.forget()
         if isinstance(self._model, Remembering):
             self._model.forget(since, until)
 

@@ -300,6 +300,11 @@ class EventLog:
         """The events still in memory, oldest first."""
         return iter(tuple(self._recent))
 
+    def forget(self, since: float, until: float) -> None:
+        """Drops from memory what happened between two session seconds; copies are erased by their owners."""
+        left = [event for event in self._recent if not since <= event.t <= until]
+        self._recent = deque(left, maxlen=self._recent.maxlen)
+
     def close(self) -> None:
         """Closes the files it opened. Idempotent."""
         for stream in self._owned:

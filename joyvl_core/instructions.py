@@ -69,6 +69,11 @@ class Instructions:
         self._write("cancelled", old, author or old.author)
         return old
 
+    def restate(self) -> None:
+        """Writes those in force to the log once more: its words about them may have been erased."""
+        for wish in self.standing():
+            self._write("changed", wish, wish.author)
+
     def apply(self, edit: Edit) -> bool:
         """Carries out what a model found that somebody asked for; where it can't be, a status says why."""
         try:

@@ -66,6 +66,10 @@ class Views:
         """The pictures that last brought something new, oldest first."""
         return tuple(self._recent)
 
+    def forget(self) -> None:
+        """Drops the recent pictures."""
+        self._recent.clear()
+
     async def now(self, terms: Terms | None = None) -> tuple[TrackView, ...]:
         """Every track as it is now, oldest track first, on the terms of the model (None: the usual ones)."""
         terms = terms or Terms()

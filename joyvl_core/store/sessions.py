@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from joyvl_core.delegation import Spent, account
 from joyvl_core.errors import BadInputError
 from joyvl_core.events import AnyEvent, InstructionEvent, TicketEvent, TickEvent, read_event
 from joyvl_core.memory.items import MemoryItem
@@ -37,6 +38,8 @@ class Resumed:
         instructions: The standing ones, oldest first.
         items: What its model remembered, oldest first; of each kind the newest.
         tickets: Delegations that were open.
+        made: How many delegations there were.
+        spent: What they took.
         t: The last session second that is known.
         last_n: Number of the last tick of the epoch before, or -1.
     """
@@ -44,6 +47,8 @@ class Resumed:
     instructions: tuple[Instruction, ...]
     items: tuple[MemoryItem, ...]
     tickets: tuple[TicketNews, ...]
+    made: int
+    spent: Spent
     t: float
     last_n: int
 
@@ -205,10 +210,14 @@ async def _resumed(connection: AsyncConnection, session: str, t: float, epoch: i
     handed = (events.c.kind == "ticket") | (events.c.action == "delegate")
     ticks = select(func.max(events.c.n)).where(events.c.session == session, events.c.epoch == epoch - 1)
     last = await connection.scalar(ticks)
+    delegated = await _log(connection, session, handed)
+    made, spent = account(delegated)
     return Resumed(
         instructions=standing(await _log(connection, session, asked)),
         items=await _items(connection, session),
-        tickets=open_tickets(await _log(connection, session, handed)),
+        tickets=open_tickets(delegated),
+        made=made,
+        spent=spent,
         t=t,
         last_n=-1 if last is None else last,
     )
