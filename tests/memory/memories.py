@@ -43,7 +43,7 @@ class Summarizer:
         text = self.text(task)
         if not self.measures:
             return Summary(text)
-        self.measured.add(text)
+        self.measured.add(text.strip())
         return Summary(text, honest(text))
 
     async def aclose(self) -> None:
