@@ -17,6 +17,7 @@ from joyvl_core.observation import FrameKind, Recollection
 from joyvl_core.store.buffer import Buffer, Table, Waiting
 from joyvl_core.store.rows import (
     MAX_JPEG,
+    MAX_NUMBER,
     PictureKind,
     Row,
     entry_of_event,
@@ -100,7 +101,7 @@ class SessionKeeper:
     def write(self, event: AnyEvent) -> None:
         """Takes an event and returns at once. Silent ticks and statuses give way where there is no room."""
         if isinstance(event, TickEvent):
-            if event.n <= self._last_n:
+            if not self._last_n < event.n <= MAX_NUMBER:
                 self._tell(_twice(event.n))
                 return
             self._last_n = event.n
@@ -231,7 +232,7 @@ class SessionKeeper:
         """Returns when there is something to write: soon, at once where somebody waits, later after a failure."""
         if self._failures:
             first, most = _AGAIN
-            await asyncio.sleep(min(most, first * 2.0 ** (self._failures - 1)))
+            await asyncio.sleep(min(most, first * 2.0 ** min(self._failures - 1, 10)))
             return
         await self._arrived.wait()
         with contextlib.suppress(TimeoutError):
@@ -267,6 +268,9 @@ class SessionKeeper:
                 self._tell(error)
             except JoyVLError as error:
                 self._fail(error)
+                return False
+            except Exception as error:  # whatever else a driver raises: a trouble, not the end of writing
+                self._fail(_unexpected(error))
                 return False
             finally:
                 async with self._flushed:
@@ -327,6 +331,17 @@ def _not_taken() -> UnavailableError:
         source="store",
         kind="crowded",
         hint="Look at the database's disk and its load.",
+        retryable=True,
+    )
+
+
+def _unexpected(error: Exception) -> UnavailableError:
+    # Its words may quote what people said.
+    return UnavailableError(
+        f"The database refused a batch: {type(error).__name__}.",
+        source="store",
+        kind="refused",
+        hint="Look at the database's own log.",
         retryable=True,
     )
 

@@ -35,6 +35,8 @@ MAX_ITEM = 40_000
 """Characters of a memory item's text."""
 MAX_DATA = 400_000
 """Characters of its data."""
+MAX_NUMBER = 2**31 - 1
+"""Largest number of a tick, and of tokens."""
 MAX_JPEG = 2_000_000
 """Bytes of a picture."""
 _DATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
@@ -92,7 +94,7 @@ def item_row(item: MemoryItem) -> Row:
         "t": item.t,
         "until": max(item.t, item.until),
         "text": tidy(item.text, MAX_ITEM),
-        "tokens": item.tokens,
+        "tokens": None if item.tokens is None else max(0, min(int(item.tokens), MAX_NUMBER)),
         "data": tidy(data, MAX_DATA),
     }
 
@@ -110,7 +112,7 @@ def picture_row(t: float, track: str, jpeg: bytes, kind: PictureKind, tick: int 
     """The row of a picture, without its owner."""
     return {
         "kind": kind,
-        "tick": tick,
+        "tick": tick if tick is not None and 0 <= tick <= MAX_NUMBER else None,
         "t": t,
         "track": tidy(track, tables.MAX_TRACK),
         "frame": frame.value if frame else None,

@@ -191,8 +191,10 @@ class StoreConformance:
     def test_a_tick_written_twice_is_stored_once_and_told(self, url: str) -> None:
         async def main() -> None:
             async with Store.open(url) as store, kept(store) as bot:
-                for n in (0, 1, 1, 0, 2):
+                for n in (0, 1, 1, 0, 2, 2**70):
                     bot.keeper.write(tick(bot.log, n))
+                bot.keeper.keep(MemoryItem("seen", 0.0, 0.0, "A car.", tokens=2**70))
+                bot.keeper.picture(0.0, "cam", JPEG, kind="frame", tick=2**70)
                 await bot.keeper.committed()
                 assert len(await log_of(store, bot.session.id)) == 3
                 assert [error.kind for error in bot.troubles] == ["twice"]
@@ -416,6 +418,29 @@ class StoreConformance:
                 keeper.write(tick(log, 41, "Too late"))
                 with pytest.raises(UnavailableError):
                     await keeper.committed()
+
+        run_virtual(main())
+
+    def test_a_batch_that_fails_whatever_the_reason_is_tried_again(self, url: str, monkeypatch: Any) -> None:
+        async def main() -> None:
+            async with Store.open(url) as store, kept(store) as bot:
+                broken: list[Exception] = [RuntimeError("secret words")] * 40
+                writing = store.database.writing
+
+                def failing() -> Any:
+                    if broken:
+                        raise broken.pop()
+                    return writing()
+
+                monkeypatch.setattr(store.database, "writing", failing)
+                bot.log.write(tick(bot.log, 0, "Hello"))
+                with pytest.raises(UnavailableError) as caught:
+                    await bot.keeper.committed()
+                assert "secret" not in str(caught.value)
+                await asyncio.sleep(300.0)
+                await bot.keeper.committed()
+                assert len(await log_of(store, bot.session.id)) == 1
+                assert [error.kind for error in bot.troubles] == ["refused"]
 
         run_virtual(main())
 
