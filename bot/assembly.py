@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from bot.settings import Settings
 from integrations.delegates.options import DelegateOptions
-from integrations.egress import hosts
 from joyvl_core.acts.gates import GateSettings
 from joyvl_core.codec import CodecSettings
 from joyvl_core.delegation import DelegationSettings
@@ -85,6 +84,9 @@ def make_delegate(settings: Settings) -> Delegate | None:
     """
     if settings.delegate == NONE:
         return None
+    # An HTTP client takes its time to load: only who delegates waits for it.
+    from integrations.egress import hosts
+
     options = DelegateOptions(
         script=settings.delegate_script,
         model=settings.delegate_model,
