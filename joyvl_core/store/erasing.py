@@ -86,7 +86,7 @@ async def scrub(database: Database) -> bool:
     """Takes what was deleted out of the database's files too; whether nothing of it is left.
 
     Overwriting what is deleted is not enough: copies stay behind where rows once moved between pages. So the file is
-    written anew, about a second for each 200 MB, in which nothing else is written.
+    written anew, about a second for each 70 MB, in which nothing else is written.
     """
     if not database.is_sqlite:
         return True

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from joyvl_core.clock import Clock
-from joyvl_core.errors import JoyVLError, StayFailedError, UnavailableError
+from joyvl_core.errors import JoyVLError, StayFailedError
 from joyvl_core.events import AnyEvent, StatusEvent, TickEvent
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.observation import FrameKind, Recollection
@@ -27,6 +27,7 @@ from joyvl_core.store.rows import (
     picture_row,
 )
 from joyvl_core.store.sessions import Session
+from joyvl_core.store.troubles import crowded, late, not_taken, twice, unexpected
 from joyvl_core.store.writing import write_pictures, write_rows
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class SessionKeeper:
         """Takes an event and returns at once. Silent ticks and statuses give way where there is no room."""
         if isinstance(event, TickEvent):
             if not self._last_n < event.n <= MAX_NUMBER:
-                self._tell(_twice(event.n))
+                self._tell(twice(event.n))
                 return
             self._last_n = event.n
         silent = isinstance(event, TickEvent) and event.action == "silence"
@@ -137,7 +138,7 @@ class SessionKeeper:
             return
         if len(self._pictures) >= _PICTURES:
             self._pictures.popleft()
-            self._tell(_crowded("pictures", "the oldest are left out"))
+            self._tell(crowded("pictures", "the oldest are left out"))
         self._seq += 1
         self._pictures.append((self._seq, picture_row(t, track, jpeg, kind, tick, frame)))
         self._arrived.set()
@@ -155,12 +156,12 @@ class SessionKeeper:
             async with asyncio.timeout(COMMIT_WITHIN), self._flushed:
                 await self._flushed.wait_for(lambda: self._stale is not None or self._is_written(target))
         except TimeoutError:
-            raise self._failed or _late() from None
+            raise self._failed or late(COMMIT_WITHIN) from None
         if self._stale:
             raise self._stale
         if self._refused:
             self._refused = False
-            raise _not_taken()
+            raise not_taken()
 
     # --- the task ------------------------------------------------------------------------------
 
@@ -203,7 +204,7 @@ class SessionKeeper:
         """
         while (self._buffer or self._pictures) and not self._stale:
             if not await self._flush():
-                raise self._failed or _late()
+                raise self._failed or late(COMMIT_WITHIN)
         return await self._store.erase(self._session.id, since, until)
 
     # -------------------------------------------------------------------------------------------
@@ -217,9 +218,9 @@ class SessionKeeper:
         taken = not self._closed and self._buffer.add(waiting)
         if not taken and not gives_way:
             self._refused = True
-            self._tell(_not_taken())
+            self._tell(not_taken())
         elif self._buffer.lost > lost:
-            self._tell(_crowded("rows", "silent ticks are left out"))
+            self._tell(crowded("rows", "silent ticks are left out"))
         self._arrived.set()
         if len(self._buffer) >= _BATCH:
             self._urged.set()
@@ -246,7 +247,7 @@ class SessionKeeper:
             async with asyncio.timeout(WRITE_WITHIN):
                 return await asyncio.shield(writing)
         except TimeoutError:
-            self._fail(_late())
+            self._fail(late(WRITE_WITHIN))
             return False
         finally:
             if not writing.done():
@@ -270,7 +271,7 @@ class SessionKeeper:
                 self._fail(error)
                 return False
             except Exception as error:  # whatever else a driver raises: a trouble, not the end of writing
-                self._fail(_unexpected(error))
+                self._fail(unexpected(error))
                 return False
             finally:
                 async with self._flushed:
@@ -313,53 +314,3 @@ class SessionKeeper:
         if error.kind not in self._told:
             self._told.add(error.kind)
             self._trouble(error)
-
-
-def _crowded(what: str, so: str) -> UnavailableError:
-    return UnavailableError(
-        f"The database is too slow, too many {what} wait to be written: {so}.",
-        source="store",
-        kind="crowded",
-        hint="Look at the database's disk and its load.",
-        retryable=True,
-    )
-
-
-def _not_taken() -> UnavailableError:
-    return UnavailableError(
-        "What was to be kept found no room: the database is too slow, or the session has ended.",
-        source="store",
-        kind="crowded",
-        hint="Look at the database's disk and its load.",
-        retryable=True,
-    )
-
-
-def _unexpected(error: Exception) -> UnavailableError:
-    # Its words may quote what people said.
-    return UnavailableError(
-        f"The database refused a batch: {type(error).__name__}.",
-        source="store",
-        kind="refused",
-        hint="Look at the database's own log.",
-        retryable=True,
-    )
-
-
-def _late() -> UnavailableError:
-    return UnavailableError(
-        f"The database did not take what must not be lost within {COMMIT_WITHIN:.0f} s.",
-        source="store",
-        kind="late",
-        hint="Look at the database's disk and its load.",
-        retryable=True,
-    )
-
-
-def _twice(n: int) -> UnavailableError:
-    return UnavailableError(
-        f"Tick {n} came out of order: it is not stored a second time.",
-        source="store",
-        kind="twice",
-        hint="One log a session, its ticks counted up.",
-    )
