@@ -72,7 +72,7 @@ class Sending:
             decision = Decision(Speak(clause.text), instruction=clause.instruction, reply_to=clause.reply_to)
             gate = self._check(observation, decision, clause.text, clause.p_silence, begun=True)
             self._early = _Early(gate)
-        if self._early.gate is not None:
+        if self._early.gate is not None or self._gates.muted:
             return
         self._early.text += clause.text
         self._log.write(ClauseEvent(**self._log.stamp(), tick=observation.n, text=clause.text))
@@ -86,7 +86,7 @@ class Sending:
                 return None
             case Speak(text) | Delegate(text, _):
                 if self._early is not None:
-                    return self._early.gate
+                    return self._early.gate or ("mute" if self._gates.muted else None)
                 return self._check(observation, decision, text, decision.p_silence)
 
     def send(self, observation: Observation, decision: Decision, text: str) -> None:
@@ -107,7 +107,8 @@ class Sending:
         # What follows the clauses; where the whole turned out differently, what was said stands.
         rest = text[len(said) :] if text.startswith(said) else ""
         self._offer(self._act(observation, rest), only_voice=True)
-        self._offer(act, without_voice=True)
+        if text:
+            self._offer(act, without_voice=True)
 
     def _act(
         self,

@@ -10,6 +10,8 @@ from typing import Any
 
 ROLE_TOKENS = 8
 """Tokens a message costs beside its content: role, breaks, and end."""
+_MISCOUNT = 8
+"""A server's count that is so many times off what is known of the prompt is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class Shot:
     """A picture in a turn.
 
     Attributes:
-        id: Its name on the server, unique in the session.
+        id: Its name on the server, unique there.
+        track: The track it is of.
         jpeg: Its pixels, kept while it is in the chunk: a server that lost them gets them again.
         tokens: What it costs, wrapping included.
         label: Whose picture it is, where several tracks are watched.
@@ -25,10 +28,16 @@ class Shot:
     """
 
     id: str
+    track: str
     jpeg: bytes
     tokens: int
     label: str = ""
     key: bool = True
+
+
+def cost(shots: Sequence[Shot]) -> int:
+    """Tokens of pictures and of the labels between them."""
+    return sum(shot.tokens + (len(shot.label.encode()) + 2 if shot.label else 0) for shot in shots)
 
 
 @dataclass(slots=True)
@@ -130,7 +139,9 @@ class Chunk:
             prompt_tokens: What prompt and answer cost, as the server counted; None where it doesn't tell.
         """
         self.turns.append(turn)
-        self.tokens = prompt_tokens if prompt_tokens is not None else self.tokens + turn.tokens
+        bound = self.tokens + turn.tokens
+        told = bound if prompt_tokens is None else prompt_tokens
+        self.tokens = told if bound <= told * _MISCOUNT and told <= bound * _MISCOUNT else bound
 
     def _message(self, turn: Turn, number: int, *, pixels: bool) -> bytes:
         prefix = self._prefix if number == 0 else ""

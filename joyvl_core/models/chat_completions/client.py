@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeVar, cast
 
 import httpx
-from httpx_sse import EventSource, SSEError
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from joyvl_core.clock import held
 from joyvl_core.models.chat_completions.completing import Completion
@@ -21,6 +20,21 @@ CONNECT_WITHIN = 5.0
 MAX_ANSWER = 16_000
 """Longest answer read, in characters: what goes on for longer is cut off."""
 _MAX_ERROR = 20_000
+_MAX_EVENT = 1_000_000
+"""Most bytes of one event of a stream."""
+
+T = TypeVar("T")
+
+
+def _if_usable(value: object, read: ValidatorFunctionWrapHandler) -> Any:
+    """What an answer holds beside its words must not cost it the words."""
+    try:
+        return read(value)
+    except ValueError:
+        return None
+
+
+_Beside = Annotated[T | None, WrapValidator(_if_usable)]
 
 
 class _Token(BaseModel):
@@ -40,23 +54,23 @@ class _Delta(BaseModel):
 class _Choice(BaseModel):
     delta: _Delta = _Delta()
     message: _Delta = _Delta()
-    logprobs: _Logprobs | None = None
+    logprobs: _Beside[_Logprobs] = None
     finish_reason: str | None = None
 
 
 class _Details(BaseModel):
-    cached_tokens: int | None = None
+    cached_tokens: int | None = Field(None, ge=0)
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int = Field(0, ge=0)
+    completion_tokens: int = Field(0, ge=0)
     prompt_tokens_details: _Details | None = None
 
 
 class _Chunk(BaseModel):
     choices: list[_Choice] = Field(default_factory=list)
-    usage: _Usage | None = None
+    usage: _Beside[_Usage] = None
     error: dict[str, Any] | str | None = None
 
 
@@ -113,13 +127,14 @@ class ChatClient:
         whole = 0
         async with self._answer(body, deadline) as response:
             ended = False
-            async for chunk in _chunks(response):
-                part = _part(chunk)
-                ended = ended or any(choice.finish_reason for choice in chunk.choices)
-                whole += len(part.text)
-                yield part
-                if whole > MAX_ANSWER:
-                    return
+            async with aclosing(_chunks(response)) as chunks:
+                async for chunk in chunks:
+                    part = _part(chunk)
+                    ended = ended or any(choice.finish_reason for choice in chunk.choices)
+                    whole += len(part.text)
+                    yield part
+                    if whole > MAX_ANSWER:
+                        return
             if not ended:
                 raise broken("the answer broke off")
 
@@ -177,20 +192,34 @@ class ChatClient:
 
 
 async def _chunks(response: httpx.Response) -> AsyncGenerator[_Chunk]:
-    try:
-        async for event in EventSource(response).aiter_sse():
-            if event.data.strip() == "[DONE]":
+    kind = response.headers.get("content-type", "nothing")
+    if "text/event-stream" not in kind:
+        raise broken(f"it answers {kind[:60]}, not a stream of events")
+    async with aclosing(_events(response)) as events:
+        async for data in events:
+            if data == b"[DONE]":
                 return
-            chunk = _Chunk.model_validate_json(event.data)
+            try:
+                chunk = _Chunk.model_validate_json(data)
+            except ValidationError:
+                raise broken("a part of its answer is not of the form it must be") from None
             if chunk.error is not None:
                 told = chunk.error if isinstance(chunk.error, str) else str(chunk.error.get("message", chunk.error))
-                raise broken(told[:300])
+                raise broken(told)
             yield chunk
-    except SSEError:
-        kind = response.headers.get("content-type", "nothing")[:60]
-        raise broken(f"it answers {kind}, not a stream of events") from None
-    except ValidationError:
-        raise broken("a part of its answer is not of the form it must be") from None
+
+
+async def _events(response: httpx.Response) -> AsyncGenerator[bytes]:
+    """The data of each server-sent event: a line, as chat completions write them."""
+    rest = b""
+    async with aclosing(cast(AsyncGenerator[bytes], response.aiter_bytes())) as pieces:
+        async for piece in pieces:
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if line.startswith(b"data:"):
+                    yield line.removeprefix(b"data:").strip()
+            if len(rest) > _MAX_EVENT:
+                raise broken("a part of its answer has no end")
 
 
 def _part(chunk: _Chunk) -> Part:
@@ -205,7 +234,12 @@ def _part(chunk: _Chunk) -> Part:
     choice = chunk.choices[0]
     told = choice.logprobs.content if choice.logprobs and choice.logprobs.content else None
     logprobs = {each.token: each.logprob for each in told[0].top_logprobs} if told else None
-    return Part(choice.delta.content or "", logprobs, usage)
+    return Part(_words(choice.delta.content), logprobs, usage)
+
+
+def _words(content: str | None) -> str:
+    """What databases and terminals refuse is no part of an answer."""
+    return (content or "").replace("\0", "")
 
 
 async def _read(response: httpx.Response, most: int = 4 * MAX_ANSWER) -> bytes:

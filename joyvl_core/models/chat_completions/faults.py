@@ -8,6 +8,7 @@ import re
 import httpx
 
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
+from joyvl_core.memory.recall import plain
 
 SOURCE = "model.chat_completions"
 
@@ -20,6 +21,16 @@ _LONGEST = 300
 
 class CacheMissError(UnavailableError):
     """The server has lost the pixels of a picture that it was only named."""
+
+
+class BusyError(UnavailableError):
+    """The server has too much to do.
+
+    Attributes:
+        after: Seconds after which it wants to be asked again; None where it doesn't say.
+    """
+
+    after: float | None = None
 
 
 class TooLongError(UnavailableError):
@@ -49,6 +60,8 @@ def refused(response: httpx.Response, body: bytes, model: str) -> JoyVLError:
         elif _TOO_LONG.search(told):
             kind = TooLongError
         return kind(f"the server refuses the request: {told}", source=SOURCE, kind="refused", hint=_LOOK)
+    if status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+        return _busy(status, told, response.headers.get("retry-after", ""))
     return UnavailableError(
         f"the model's server fails ({status}): {told}" if told else f"the model's server fails ({status})",
         source=SOURCE,
@@ -56,6 +69,19 @@ def refused(response: httpx.Response, body: bytes, model: str) -> JoyVLError:
         hint="It is asked again; look at the server's own log.",
         retryable=True,
     )
+
+
+def _busy(status: int, told: str, after: str) -> BusyError:
+    error = BusyError(
+        f"the model's server is busy ({status}): {told}" if told else f"the model's server is busy ({status})",
+        source=SOURCE,
+        kind="busy",
+        hint="It is asked again; fewer sessions at once, or a larger quota, make it quicker.",
+        retryable=True,
+    )
+    # Some servers write a date: what they mean by it is not worth a clock.
+    error.after = float(after) if after.isascii() and after.isdecimal() else None
+    return error
 
 
 def unreachable(url: str, error: Exception) -> JoyVLError:
@@ -72,7 +98,7 @@ def unreachable(url: str, error: Exception) -> JoyVLError:
 def broken(what: str, *, kind: str = "broken") -> JoyVLError:
     """It answers, and not as it should."""
     return UnavailableError(
-        f"the model's server: {what}"[:_LONGEST], source=SOURCE, kind=kind, hint=_LOOK, retryable=True
+        f"the model's server: {plain(what, _LONGEST)}", source=SOURCE, kind=kind, hint=_LOOK, retryable=True
     )
 
 
@@ -94,4 +120,4 @@ def _message(body: bytes) -> str:
         text = told if isinstance(told, str) else str(told.get("message", ""))
     except (ValueError, AttributeError):
         text = "" if body.lstrip()[:1] in (b"<", b"") else body.decode("utf-8", "replace")
-    return " ".join(text.split())[:_LONGEST]
+    return plain(" ".join(text.split()), _LONGEST)

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from joyvl_core.actions import Action, Delegate, Silence, Speak, render
-from joyvl_core.codec.pictures import encode_jpeg, picture_for
-from joyvl_core.errors import JoyVLError
-from joyvl_core.media import Rgb
+from joyvl_core.errors import JoyVLError, UnavailableError
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.memory.tiers import TieredMemory
 from joyvl_core.memory.tokens import Count, upper_bound
 from joyvl_core.models.chat_completions.capabilities import Capabilities
-from joyvl_core.models.chat_completions.chunk import ROLE_TOKENS, Shot, Turn
+from joyvl_core.models.chat_completions.chunk import ROLE_TOKENS, Shot, Turn, cost
 from joyvl_core.models.chat_completions.client import ChatClient, Usage
-from joyvl_core.models.chat_completions.faults import CacheMissError, TooLongError
+from joyvl_core.models.chat_completions.faults import SOURCE, CacheMissError, TooLongError
 from joyvl_core.models.chat_completions.intake import Intake, Taken, Understanding
 from joyvl_core.models.chat_completions.options import ChatOptions
 from joyvl_core.models.chat_completions.prompts import load_prompts
 from joyvl_core.models.chat_completions.reading import Reader
 from joyvl_core.models.chat_completions.server import Server
 from joyvl_core.models.chat_completions.session import PromptSession
-from joyvl_core.models.chat_completions.wording import Asked, TurnWords, Wording
-from joyvl_core.observation import Decision, FrameKind, Notice, Observation, TicketState, TrackView
+from joyvl_core.models.chat_completions.shooting import Shooting, shown
+from joyvl_core.models.chat_completions.wording import TurnWords, Wording
+from joyvl_core.observation import Decision, FrameKind, Notice, Observation, TicketState
 from joyvl_core.ports import MemoryKeeper
-from joyvl_core.threads import in_thread
 from joyvl_core.turns import Clause, Terms
 
 Say = Callable[[Clause], Awaitable[None]]
 
 _TRIES = 3
 """Requests for one turn: as it is, with lost pixels again, in a chunk that is shorter."""
-_OTHER = 1_000
-"""Tokens allowed for a picture on a server that counts in its own way."""
+_ANY_WORDS = 10_000
+_STALE = 2.0
+"""Seconds after which a picture no longer tells what time it is."""
+_SOON = 0.2
+_LONGEST = 300
 
 
 class ChatCompletionsModel:
@@ -76,11 +76,15 @@ class ChatCompletionsModel:
         self._say: Say | None = None
         self._session: PromptSession | None = None
         self._waiting: list[Callable[[PromptSession], None]] = []
-        self._salt = secrets.token_hex(4)
+        self._shooting = Shooting(options.codec)
+        self._wishes: dict[str, str] = {}
         self._second = -1
         self._lost = True
         self._pictures = 0
-        self._spoken_to = False
+        self._began = False
+        self._trouble: JoyVLError | None = None
+        self._told_trouble = ""
+        memory.failed = self._summary_failed
         self.usage: Usage | None = None
 
     @property
@@ -92,6 +96,16 @@ class ChatCompletionsModel:
     def rolls(self) -> int:
         """How often a new chunk was begun."""
         return self._session.rolls if self._session else 0
+
+    async def ready(self) -> None:
+        """Returns where the server answers and serves the model.
+
+        Raises:
+            JoyVLError: It doesn't; `hint` says what to do.
+        """
+        known = await self._server.ready()
+        if self._session is None:
+            self._make_session(known)
 
     def terms(self) -> Terms:
         rolls = self._session is not None and self._session.due(self._pictures)
@@ -109,6 +123,8 @@ class ChatCompletionsModel:
     def resume(self, items: Sequence[MemoryItem]) -> None:
         kept = tuple(items)
         self._second = max([self._second, *(int(item.until) for item in kept)])
+        asked = [item for item in kept if item.kind == "exchange" and item.data.get("role") == "question"]
+        self._wishes |= {str(item.data.get("id")): item.text for item in asked}
         self._when_there(lambda session: session.resume(kept))
 
     def forget(self, since: float, until: float) -> None:
@@ -118,9 +134,10 @@ class ChatCompletionsModel:
         self._when_there(lambda session: session.forget(since, until))
 
     async def step(self, observation: Observation) -> Decision:
-        self._spoken_to = self._spoken_to or bool(observation.instructions) or _addressed(observation)
-        if not self._spoken_to and not self._options.unasked:
-            return Decision(tracks=tuple(replace(v, kind=FrameKind.NONE, tokens=0) for v in observation.tracks))
+        self._began = self._began or _addressed(observation) or self._can_begin(observation)
+        if not self._began:
+            shown = tuple(replace(view, kind=FrameKind.NONE, tokens=0) for view in observation.tracks)
+            return Decision(why="there is nothing to ask the model yet", tracks=shown, wake_at=observation.now + _SOON)
         try:
             return await self._turn(observation)
         except BaseException:
@@ -138,35 +155,49 @@ class ChatCompletionsModel:
 
     async def _turn(self, observation: Observation) -> Decision:
         known = await self._server.ready()
-        session = self._session or self._begin(known, observation)
-        views = observation.tracks
-        shots = await self._shots(views, known)
-        if session.due(cost(shots)):
-            session.roll(observation.instructions, cost(shots))
-            if not _keyed(views):
-                views = tuple(replace(view, kind=FrameKind.I) if view.frame else view for view in views)
-                shots = await self._shots(views, known)
+        session = self._session or self._make_session(known)
+        if not session.rolls and not len(session.chunk):
+            session.begin(observation.instructions, 0)
+        another = session.served(context=_context(known, self._options), names=known.vllm)
         second = self._next_second(observation)
-        reader, words, turn = await self._ask(session, observation, second, shots)
+        shots = await self._shooting.shots(observation.tracks, known)
+        if another or session.due(cost(shots), self._tokens_to_tell(session, observation, second)):
+            shots = await self._roll(session, observation, known)
+        reader, words, turn = await self._ask(session, observation, known, second, shots)
         decision = self._decision(observation, words, reader)
         taken = await self._take_in(observation, words)
         self._second = second
         self._lost = False
-        self._remember(words, decision, second)
+        self._remember(observation, words, decision, second)
         turn.answer = render(decision.action)
         turn.tokens += self._count(turn.answer)
         total = self.usage.prompt + self.usage.completion + ROLE_TOKENS if self.usage else None
         session.add(turn, total, observation.instructions)
-        self._pictures = max(self._pictures, cost(shots))
+        if not observation.instructions and [edit.kind for edit in taken.edits] == ["add"]:
+            session.heard(taken.edits[0].text)
+        self._pictures = max(self._pictures, cost(turn.shots))
         return replace(
             decision,
             edits=tuple(taken.edits),
             requests=tuple(taken.requests),
-            tracks=tuple(replace(v, tokens=_paid(v, shots, views)) for v in views),
+            notices=(*decision.notices, *self._troubles()),
+            tracks=tuple(shown(view, turn.shots) for view in observation.tracks),
         )
 
+    async def _roll(self, session: PromptSession, observation: Observation, known: Capabilities) -> tuple[Shot, ...]:
+        """Begins a new chunk; returns whole pictures for its next turn, since the old ones are gone."""
+        whole = [replace(view, kind=FrameKind.I) if view.frame else view for view in observation.tracks]
+        shots = await self._shooting.shots(whole, known)
+        session.roll(observation.instructions, cost(shots))
+        return session.affordable(shots)
+
     async def _ask(
-        self, session: PromptSession, observation: Observation, second: int, shots: tuple[Shot, ...]
+        self,
+        session: PromptSession,
+        observation: Observation,
+        known: Capabilities,
+        second: int,
+        shots: tuple[Shot, ...],
     ) -> tuple[Reader, TurnWords, Turn]:
         """Asks until there is an answer: pixels that were lost are sent again, a prompt too long is cut."""
         anew = False
@@ -176,7 +207,8 @@ class ChatCompletionsModel:
             turn = Turn(second, words.text, shots, words.notes)
             turn.tokens = self._count(words.text) + cost(shots) + 2 * ROLE_TOKENS
             try:
-                return await self._stream(session.chunk.messages(turn, anew=anew), observation, words), words, turn
+                messages = session.chunk.messages(turn, anew=anew)
+                return await self._stream(messages, observation, words), words, turn
             except CacheMissError:
                 if anew or attempt + 1 == _TRIES:
                     raise
@@ -184,13 +216,13 @@ class ChatCompletionsModel:
             except TooLongError:
                 if attempt + 1 == _TRIES:
                     raise
-                session.shrink()
-                session.roll(observation.instructions, cost(shots))
+                session.shrink(turn)
+                shots = await self._roll(session, observation, known)
         raise AssertionError("the last try returns or raises")
 
     async def _stream(self, messages: bytes, observation: Observation, words: TurnWords) -> Reader:
         reader, self.usage = Reader(), None
-        reply_to = _reply_to(words)
+        reply_to, instruction = _about(observation, words)
         stream = self._server.ask(messages, talkativeness=observation.talkativeness)
         try:
             async with contextlib.aclosing(stream):
@@ -198,13 +230,14 @@ class ChatCompletionsModel:
                     self.usage = part.usage or self.usage
                     for clause in reader.read(part):
                         if self._say is not None:
-                            told = Clause(clause, reply_to, self._serves(observation, reply_to), reader.p_silence)
-                            await self._say(told)
+                            await self._say(Clause(clause, reply_to, instruction, reader.p_silence))
                     if reader.over:
                         break
-        except JoyVLError:
+        except JoyVLError as error:
             if not reader.said:
-                raise  # else what was said stands
+                raise
+            reader.cut()
+            self._trouble = error
         return reader
 
     def _decision(self, observation: Observation, words: TurnWords, reader: Reader) -> Decision:
@@ -214,56 +247,76 @@ class ChatCompletionsModel:
             why = "the model wants to delegate a question, and nobody takes it now"
             notices = (Notice("delegate_failed", why, "Configure a delegate: JOYVL_DELEGATE."),)
             action = _spoken(action.note)
-        reply_to = None if isinstance(action, Silence) else _reply_to(words)
+        silent = isinstance(action, Silence)
+        reply_to, instruction = (None, None) if silent else _about(observation, words)
         return Decision(
             action,
             raw=reader.raw,
-            instruction=None if isinstance(action, Silence) else self._serves(observation, reply_to),
+            instruction=instruction,
             reply_to=reply_to,
             why="the model's answer",
             p_silence=reader.p_silence,
             notices=notices,
         )
 
-    def _serves(self, observation: Observation, reply_to: str | None) -> str | None:
-        """The instruction that speech serves, where there is no doubt."""
-        standing = observation.instructions
-        return standing[0].id if len(standing) == 1 and reply_to is None else None
-
     async def _take_in(self, observation: Observation, words: TurnWords) -> Taken:
-        """What people's lines change; a reader that fails leaves them to the model."""
-        lines = [line for line in words.asked if not _is_instruction(line)]
-        if self._intake is None or not lines:
+        """What people's lines change; a reader that fails leaves them to the model, which was shown them."""
+        if self._intake is None or not words.asked:
             return Taken()
         try:
-            return await self._intake.read(lines, observation.instructions, observation.language)
-        except JoyVLError:
+            return await self._intake.read(words.asked, observation.instructions, observation.language)
+        except Exception as error:  # whatever the reader raises: the answer is there, and stands
+            self._trouble = _typed(error)
             return Taken()
 
-    def _remember(self, words: TurnWords, decision: Decision, second: int) -> None:
+    def _remember(self, observation: Observation, words: TurnWords, decision: Decision, second: int) -> None:
+        for wish in observation.instructions:
+            if self._wishes.get(wish.id) != wish.text:
+                self._memory.asked(wish.id, second, wish.author, wish.text)
+        self._wishes = {wish.id: wish.text for wish in observation.instructions}
         for line in words.asked:
             self._memory.asked(line.id, second, line.author, line.text)
         match decision.action:
             case Speak(text) | Delegate(text, _) if text:
                 self._memory.answered(decision.reply_to or decision.instruction, second, text)
 
+    def _summary_failed(self, error: Exception) -> None:
+        self._trouble = _typed(error)
+
+    def _troubles(self) -> tuple[Notice, ...]:
+        """What went wrong beside the answer, told when it is news."""
+        error, self._trouble = self._trouble, None
+        if error is None or str(error) == self._told_trouble:
+            return ()
+        self._told_trouble = str(error)
+        return (Notice("model.hampered", str(error)[:_LONGEST], error.hint),)
+
     # --- its parts --------------------------------------------------------------------------
 
-    def _begin(self, known: Capabilities, observation: Observation) -> PromptSession:
-        session = self._session = PromptSession(
+    def _make_session(self, known: Capabilities) -> PromptSession:
+        session = PromptSession(
             self._options,
             self._system,
             self._wording,
             self._memory,
             self._count,
-            context=known.max_model_len or self._options.context,
+            context=_context(known, self._options),
             names=known.vllm,
         )
         for waiting in self._waiting:
             waiting(session)
         self._waiting.clear()
-        session.begin(observation.instructions, 0)
+        self._session = session
         return session
+
+    def _can_begin(self, observation: Observation) -> bool:
+        """Whether there is something to watch and, where that is asked for, a reason to."""
+        wanted = self._options.unasked or bool(observation.instructions)
+        return wanted and any(view.frame is not None for view in observation.tracks)
+
+    def _tokens_to_tell(self, session: PromptSession, observation: Observation, second: int) -> int:
+        standing = session.untold(observation.instructions)
+        return self._count(self._wording.turn(observation, second, standing=standing, budget=_ANY_WORDS).text)
 
     def _when_there(self, use: Callable[[PromptSession], None]) -> None:
         """Now, or once the server has told what the session's bounds are."""
@@ -273,40 +326,13 @@ class ChatCompletionsModel:
             self._waiting.append(use)
 
     def _next_second(self, observation: Observation) -> int:
-        """The whole second of the newest picture, always later than the turn before."""
-        return max(int(observation.t + 1e-6), self._second + 1)
-
-    async def _shots(self, views: Sequence[TrackView], known: Capabilities) -> tuple[Shot, ...]:
-        shots = []
-        several = sum(view.frame is not None for view in views) > 1
-        for number, view in enumerate(views):
-            pixels = await in_thread(picture_for, view, self._options.codec)
-            if pixels is None:
-                continue
-            jpeg = await in_thread(encode_jpeg, pixels)
-            shot_id = f"{self._salt}-{secrets.token_hex(3)}-{number}"
-            tokens = known.tokens_of(_size(pixels)) if known.vllm else _OTHER
-            shots.append(Shot(shot_id, jpeg, tokens, view.label if several else "", key=view.kind is FrameKind.I))
-        return tuple(shots)
+        """The whole second of the newest picture, or of now where that is old; always later than the turn before."""
+        fresh = observation.now - observation.t < _STALE
+        return max(int((observation.t if fresh else observation.now) + 1e-6), self._second + 1)
 
 
-def cost(shots: Sequence[Shot]) -> int:
-    """Tokens of pictures and of the labels between them."""
-    return sum(shot.tokens + len(shot.label.encode()) + 2 for shot in shots)
-
-
-def _paid(view: TrackView, shots: Sequence[Shot], views: Sequence[TrackView]) -> int:
-    """What a track's picture cost: the codec's figure, or the server's where that is another."""
-    number = next((n for n, other in enumerate(views) if other.id == view.id), -1)
-    return next((shot.tokens for shot in shots if shot.id.endswith(f"-{number}")), 0)
-
-
-def _size(pixels: Rgb) -> tuple[int, int]:
-    return pixels.shape[1], pixels.shape[0]
-
-
-def _keyed(views: Sequence[TrackView]) -> bool:
-    return all(view.kind is FrameKind.I for view in views if view.frame is not None)
+def _context(known: Capabilities, options: ChatOptions) -> int:
+    return known.max_model_len or options.context
 
 
 def _addressed(observation: Observation) -> bool:
@@ -314,14 +340,22 @@ def _addressed(observation: Observation) -> bool:
     return any(lines) or any(news.state is not TicketState.RUNNING for news in observation.results)
 
 
-def _is_instruction(line: Asked) -> bool:
-    return line.id.startswith("i")
-
-
-def _reply_to(words: TurnWords) -> str | None:
-    """The newest line that was said to the bot in this turn: what is said in it answers that."""
-    return next((line.id for line in reversed(words.asked) if not _is_instruction(line)), None)
+def _about(observation: Observation, words: TurnWords) -> tuple[str | None, str | None]:
+    """The line that speech in this turn answers, and the instruction that it serves, where there is no doubt."""
+    if words.asked:
+        return words.asked[-1].id, None
+    ended = [news for news in observation.results if news.state is not TicketState.RUNNING]
+    if ended:
+        return ended[-1].reply_to, ended[-1].instruction
+    standing = observation.instructions
+    return None, standing[0].id if len(standing) == 1 else None
 
 
 def _spoken(note: str) -> Action:
     return Speak(note) if note else Silence()
+
+
+def _typed(error: Exception) -> JoyVLError:
+    if isinstance(error, JoyVLError):
+        return error
+    return UnavailableError(str(error) or type(error).__name__, source=SOURCE, kind="failed")

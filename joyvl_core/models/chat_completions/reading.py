@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from joyvl_core.actions import DELEGATION, RESPONSE, SILENCE, Action, Speak, parse
+from joyvl_core.actions import RESPONSE, SILENCE, Action, Speak, parse
 from joyvl_core.acts.clauses import clauses
 from joyvl_core.models.chat_completions.client import Part
 
 _AFTER_SILENCE = 40
 """Characters that may follow silence before it is broken off."""
+_MARKER_BEGINS = "<"
 
 
 class Reader:
@@ -58,7 +59,13 @@ class Reader:
             return len(head) > len(SILENCE) + _AFTER_SILENCE
         if not head.startswith(RESPONSE):
             return False
-        return "\n" in head.removeprefix(RESPONSE).lstrip()
+        _, line_ended, more = head.removeprefix(RESPONSE).lstrip().partition("\n")
+        # On a line of its own a delegation may still follow.
+        return bool(line_ended) and bool(more.strip()) and not more.lstrip().startswith(_MARKER_BEGINS)
+
+    def cut(self) -> None:
+        """Nothing more comes: of a response only what was handed out stands."""
+        self.raw = f"{RESPONSE} {self.said}"
 
     def action(self) -> Action:
         """What the whole answer decides."""
@@ -91,6 +98,3 @@ def bias(talkativeness: float) -> float:
     """
     dial = min(max(talkativeness, 0.01), 0.99)
     return math.log((1.0 - dial) / dial)
-
-
-MARKERS = (SILENCE, RESPONSE, DELEGATION)

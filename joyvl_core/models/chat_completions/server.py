@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from joyvl_core.clock import held
@@ -12,13 +14,15 @@ from joyvl_core.errors import JoyVLError
 from joyvl_core.models.chat_completions.capabilities import Capabilities, probe
 from joyvl_core.models.chat_completions.client import ChatClient, Part
 from joyvl_core.models.chat_completions.completing import Rank
-from joyvl_core.models.chat_completions.faults import UnknownFieldError, broken
+from joyvl_core.models.chat_completions.faults import BusyError, CacheMissError, TooLongError, UnknownFieldError, broken
 from joyvl_core.models.chat_completions.options import SAMPLING, ChatOptions
 from joyvl_core.models.chat_completions.reading import bias
 
 PROBE_WITHIN = 5.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
+_LONGEST_WISH = 60.0
+"""Seconds that a server may ask to be left alone."""
 _RETRIES = 6
 """Fields that a server may refuse before a request counts as refused."""
 _REQUIRED = frozenset({"model", "stream"})
@@ -80,17 +84,21 @@ class Server:
         known = await self.ready()
         for _ in range(_RETRIES):
             fields = self._fields(known, talkativeness)
+            stream = self._client.stream(_body(fields, messages), deadline=self._options.deadline)
             try:
-                async for part in self._client.stream(_body(fields, messages), deadline=self._options.deadline):
-                    yield part
-                self._failures, self._error = 0, None
+                async with aclosing(stream):
+                    async for part in stream:
+                        self._failures, self._error = 0, None
+                        yield part
                 return
             except UnknownFieldError as error:
                 if not self._leave_out(str(error), fields):
-                    raise
+                    raise self._fail(error) from None
+            except (CacheMissError, TooLongError):
+                raise  # another request may well be answered
             except JoyVLError as error:
-                raise (self._fail(error) if error.retryable else error) from None
-        raise broken("it refuses one field after another")
+                raise self._fail(error) from None
+        raise self._fail(broken("it refuses one field after another"))
 
     async def aclose(self) -> None:
         """Closes the connections. Idempotent."""
@@ -100,10 +108,13 @@ class Server:
         """Notes a failure: the server is left alone for a while, longer each time."""
         self._failures += 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))
+        if isinstance(error, BusyError) and error.after is not None:
+            pause = max(pause, min(error.after, _LONGEST_WISH))
         self._again_at = asyncio.get_running_loop().time() + pause
         self._error = error
         if self._failures > 1:
             self._known = None  # it may be another one that comes back
+            self._left_out.clear()
         return error
 
     def _fields(self, known: Capabilities, talkativeness: float) -> dict[str, Any]:
@@ -131,7 +142,7 @@ class Server:
 
     def _leave_out(self, told: str, fields: dict[str, Any]) -> bool:
         """Leaves out the field that the server complains about; False where it names none of ours."""
-        named = [name for name in fields if name in told and name not in _REQUIRED]
+        named = [name for name in fields if name not in _REQUIRED and re.search(rf"\b{name}\b", told)]
         if not named:
             return False
         self._left_out.add(max(named, key=len))

@@ -9,7 +9,7 @@ from joyvl_core.memory.items import MemoryItem, SummaryTask
 from joyvl_core.memory.recall import plain
 from joyvl_core.memory.tiers import TieredMemory
 from joyvl_core.memory.tokens import Count
-from joyvl_core.models.chat_completions.chunk import ROLE_TOKENS, Chunk, Turn
+from joyvl_core.models.chat_completions.chunk import ROLE_TOKENS, Chunk, Shot, Turn, cost
 from joyvl_core.models.chat_completions.faults import no_room
 from joyvl_core.models.chat_completions.options import ChatOptions
 from joyvl_core.models.chat_completions.wording import Wording
@@ -22,6 +22,9 @@ _KEY_PICTURES = 8
 _LINE = 600
 _ROOM_FOR_TURN = 800
 """Tokens of words that a turn wants beside its pictures; a chunk that hasn't got them left is over."""
+_LEAST_WORDS = 200
+"""Tokens of words that matter more than another picture."""
+_SHRINKS = 0.8
 
 
 class PromptSession:
@@ -53,6 +56,7 @@ class PromptSession:
         self._wording = wording
         self.memory = memory
         self._count = count
+        self._context = context
         self._names = names
         self._budget = min(options.context, context)
         self._base = count(system) + 2 * ROLE_TOKENS
@@ -60,7 +64,7 @@ class PromptSession:
         self.rolls = 0
         self.chunk = Chunk(system, tokens=self._base, names=names)
         self._begun: SummaryTask | None = None
-        self._told: dict[str, str] = {}
+        self._told: tuple[str, ...] = ()
         self._standing: tuple[Instruction, ...] = ()
         self._carried = 0
         if self.room(0) < _ROOM_FOR_TURN:
@@ -70,26 +74,56 @@ class PromptSession:
         """Tokens of words that the next turn may have beside its pictures."""
         return self._budget - self.chunk.tokens - pictures - self._options.max_tokens - 2 * ROLE_TOKENS
 
-    def shrink(self) -> None:
-        """The server takes less than it was thought to."""
-        self._budget = max(1, int(self._budget * 0.8))
-        if self._budget < self._base + self._options.max_tokens + _ROOM_FOR_TURN:
-            raise no_room("The server takes too little for even one turn.")
+    def served(self, *, context: int, names: bool) -> bool:
+        """What the server that answers now allows; True where that is not what it was."""
+        if (context, names) == (self._context, self._names):
+            return False
+        self._context, self._names = context, names
+        self._budget = min(self._options.context, context)
+        return True
 
-    def due(self, pictures: int) -> bool:
+    def shrink(self, refused: Turn) -> None:
+        """The server takes less than it was thought to.
+
+        Args:
+            refused: The turn that was too much for it.
+
+        Raises:
+            BadInputError: It takes too little for even one turn.
+        """
+        least = self._base + self._options.max_tokens + 2 * ROLE_TOKENS + _ROOM_FOR_TURN
+        if self._budget <= least:
+            raise no_room("The server takes too little for even one turn.")
+        sent = self.chunk.tokens + refused.tokens + self._options.max_tokens
+        self._budget = max(least, int(_SHRINKS * min(self._budget, sent)))
+
+    def due(self, pictures: int, words: int = 0) -> bool:
         """Whether the chunk is over.
 
         Args:
             pictures: Tokens that the next turn's pictures may cost.
+            words: Tokens of what there is to tell in it.
         """
-        full = len(self.chunk) - self._carried >= self._options.memory.chunk
-        heavy = not self._names and self.chunk.bytes_of_pictures > self._options.most_bytes
-        return full or heavy or self.room(pictures) < _ROOM_FOR_TURN
+        own = len(self.chunk) - self._carried
+        full = own >= self._options.memory.chunk
+        heavy = own and not self._names and self.chunk.bytes_of_pictures > self._options.most_bytes
+        room = self.room(pictures)
+        return full or bool(heavy) or room < _ROOM_FOR_TURN or (own > 0 and room < words)
+
+    def affordable(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
+        """Those of the next turn's pictures that leave room for words, first track first."""
+        kept = tuple(shots)
+        while kept and self.room(cost(kept)) < _LEAST_WORDS:
+            kept = kept[:-1]
+        return kept
 
     def untold(self, standing: Sequence[Instruction]) -> tuple[Instruction, ...] | None:
         """The instructions where this chunk has not told them so; None where the model knows."""
-        now = {wish.id: wish.text for wish in standing}
-        return None if now == self._told else tuple(standing)
+        return None if tuple(wish.text for wish in standing) == self._told else tuple(standing)
+
+    def heard(self, wish: str) -> None:
+        """The one instruction that will stand from now on was told in the last turn, in the person's own words."""
+        self._told = (" ".join(wish.split()),)
 
     def roll(self, standing: Sequence[Instruction], pictures: int) -> None:
         """Begins a new chunk: the old one is folded into memory, its last turns come along where there is room.
@@ -100,7 +134,7 @@ class PromptSession:
         """
         turns = self.chunk.turns
         head = len(turns) - self._options.memory.lead if self._begun is None else self._carried_from()
-        # Turns that were carried over once before, or fill the whole budget, are folded now.
+        # Turns that were carried over once before are folded now.
         head = len(turns) if head <= self._carried else head
         if head:
             self.memory.fold(self._begun or self._task(turns[:head]))
@@ -115,7 +149,7 @@ class PromptSession:
         """A turn was answered: it is part of the chunk from now on."""
         self.chunk.add(turn, prompt_tokens)
         self._standing = tuple(standing)
-        self._told = {wish.id: wish.text for wish in standing}
+        self._told = tuple(wish.text for wish in standing)
         if self._keeper is not None and (turn.notes or turn.answer != SILENCE):
             line = "\n".join(_lines(turn))
             self._keeper.keep(MemoryItem(TURN, turn.second, turn.second, line))
@@ -149,10 +183,11 @@ class PromptSession:
         self._standing = tuple(standing)
         heads = self._count(self._wording.heads(standing)) + ROLE_TOKENS
         left = self._budget - self._base - heads - pictures - options.max_tokens - _ROOM_FOR_TURN
-        # What was just said matters more than what was said long ago, as long as memory has room for one summary.
-        while carried and left - sum(turn.tokens for turn in carried) < options.memory.summary_tokens:
+        # A quarter for what was just seen and said, at most half of the rest for what was long ago: a chunk that
+        # has no room left for turns of its own would be over with every turn.
+        while carried and sum(turn.tokens for turn in carried) > left // 4:
             carried = carried[1:]
-        room = max(0, min(options.memory_tokens, left - sum(turn.tokens for turn in carried)))
+        room = max(0, min(options.memory_tokens, (left - sum(turn.tokens for turn in carried)) // 2))
         recalled = self.memory.recall(room)
         # Queries that leave no room are told with the turn, which cuts them.
         fits = left >= 0
@@ -161,7 +196,7 @@ class PromptSession:
         self.chunk = Chunk(self._system, prefix, carried, tokens=tokens, names=self._names)
         self._carried = len(carried)
         self._begun = None
-        self._told = {wish.id: wish.text for wish in standing} if fits else {}
+        self._told = tuple(wish.text for wish in standing) if fits else ()
 
     def _carried_from(self) -> int:
         """The first turn that the summary which was begun does not hold."""

@@ -16,6 +16,7 @@ _LINE = 200
 _LINES = 12
 _HIT = 300
 _RESULT = 3_500
+_NAME = 80
 
 
 def marker(second: int) -> str:
@@ -25,7 +26,7 @@ def marker(second: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Something that people want in a turn: an instruction, or a line said to the bot."""
+    """A line that was said to the bot."""
 
     id: str
     author: str
@@ -38,7 +39,7 @@ class TurnWords:
 
     Attributes:
         text: Everything before the pictures, the marker included.
-        asked: What of it people want of the bot.
+        asked: The lines in it that were said to the bot.
         notes: The same for a summary: what was asked, written and told, a line each.
     """
 
@@ -84,22 +85,23 @@ class Wording:
         for head, kind in ((self._prompts.chat, ChatLine), (self._prompts.speech, SpeechLine)):
             others = [line for line in lines if isinstance(line, kind) and not line.addressed][-_LINES:]
             if others:
-                told = [fill(self._prompts.line, author=name(line), text=plain(line.text, _LINE)) for line in others]
+                told = [fill(self._prompts.line, author=name(line), text=flat(line.text, _LINE)) for line in others]
                 parts.append((0, "\n".join([head, *told])))
         parts += [(2, text) for text in self._results(observation)]
         if observation.recalled:
-            hits = [fill(self._prompts.hit, t=clock(hit.t), text=plain(hit.text, _HIT)) for hit in observation.recalled]
+            hits = [fill(self._prompts.hit, t=clock(hit.t), text=flat(hit.text, _HIT)) for hit in observation.recalled]
             parts.append((1, "\n".join([self._prompts.recalled, *hits])))
         if standing is not None:
-            parts.append((4, self.queries([plain(wish.text, _QUERY) for wish in standing])))
-            asked = [*(Asked(wish.id, wish.author, wish.text) for wish in standing), *asked]
-        said = [line for line in asked if not line.id.startswith("i")]
-        if said:
-            parts.append((3, self.queries([plain(line.text, _QUERY) for line in said])))
-        notes = [f"{who or 'operator'}: {text}" for who, text in ((line.author, line.text) for line in asked)]
-        notes += [f"{name(line)} (to others): {plain(line.text, _LINE)}" for line in lines if not line.addressed]
+            parts.append((4, self.queries([flat(wish.text, _QUERY) for wish in standing])))
+        if asked:
+            parts.append((3, self.queries([flat(line.text, _QUERY) for line in asked])))
+        notes = [f"{wish.author or 'operator'}: {wish.text}" for wish in standing or ()]
+        notes += [f"{line.author}: {line.text}" for line in asked]
+        notes += [f"{name(line)} (to others): {flat(line.text, _LINE)}" for line in lines if not line.addressed][
+            -_LINES:
+        ]
         text = self._fitting(parts, marker(second), budget)
-        return TurnWords(text, tuple(asked), tuple(plain(note, _QUERY) for note in notes))
+        return TurnWords(text, tuple(asked), tuple(flat(note, _QUERY) for note in notes))
 
     def prefix(self, recalled: Recall, standing: Sequence[Instruction]) -> str:
         """What stands before a new chunk: what is no longer visible, what was asked and answered, what stands."""
@@ -117,12 +119,12 @@ class Wording:
                 parts.append(fill(prompts.asked, number=number, t=f"{exchange.t:.1f}", text=exchange.question))
             parts += [fill(prompts.answered, t=f"{said.t:.1f}", text=said.text) for said in exchange.answers]
         if standing:
-            parts.append(self.queries([plain(wish.text, _QUERY) for wish in standing]))
+            parts.append(self.queries([flat(wish.text, _QUERY) for wish in standing]))
         return "\n".join(parts)
 
     def heads(self, standing: Sequence[Instruction]) -> str:
         """What a prefix holds beside the memory itself."""
-        queries = self.queries([plain(wish.text, _QUERY) for wish in standing]) if standing else ""
+        queries = self.queries([flat(wish.text, _QUERY) for wish in standing]) if standing else ""
         return "\n".join([self._prompts.history, self._prompts.exchanges, queries])
 
     def _results(self, observation: Observation) -> list[str]:
@@ -131,8 +133,8 @@ class Wording:
             fill(
                 templates.get(news.state, self._prompts.failed),
                 id=news.id,
-                question=plain(news.question, _QUERY),
-                text=plain(news.digest, _RESULT) or news.state.value,
+                question=flat(news.question, _QUERY),
+                text=flat(news.digest, _RESULT) or news.state.value,
             )
             for news in observation.results
             if news.digest or news.state is not TicketState.RUNNING
@@ -153,7 +155,12 @@ class Wording:
 
 def name(line: ChatLine | SpeechLine) -> str:
     """Who wrote or said a line."""
-    return line.author if isinstance(line, ChatLine) else line.speaker
+    return flat(line.author if isinstance(line, ChatLine) else line.speaker, _NAME)
+
+
+def flat(text: str, longest: int) -> str:
+    """The text in one line, as a prompt may quote it: what others write can begin no line of the prompt."""
+    return plain(" ".join(text.split()), longest)
 
 
 def clock(t: float) -> str:
