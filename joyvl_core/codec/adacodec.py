@@ -18,7 +18,7 @@ from joyvl_core.observation import FrameKind
 GAMMA = 6.0
 """Predictive cost above which a new group begins, in brightness levels a pixel of the whole picture.
 
-Calibrated by `python -m tests.bench.bench_codec --calibrate` for a median of 8 P-frames a group on moving content.
+Above what the motion of things costs: `python -m tests.bench.bench_codec --calibrate` prints what other values do.
 """
 LONGEST_GOP = 16
 """P-frames after which a new group begins in any case."""
@@ -113,7 +113,7 @@ class AdaCodec:
         picture = _working(seen)
         if self._reference is None or self._size != frame.picture.size:
             self._lettering = Lettering()
-            self._lettering.look(seen)
+            self._lettering.look(seen, frame.t)
             self._lettering.show()
             return self._begin(frame, picture)
         motion = self._search.search(self._reference, picture)
@@ -121,7 +121,7 @@ class AdaCodec:
         changed = _supported(motion.still > floor)
         cost = float(np.where(changed, np.maximum(motion.cost - floor, 0.0), 0.0).mean())
         self._learn(motion.still, changed, picture)
-        written = self._lettering.look(seen)
+        written = self._lettering.look(seen, frame.t)
         kind = FrameKind.I if keyframe or written else self._kind(motion, changed, floor, cost, picture)
         if kind is FrameKind.P and not predicted:
             kind = FrameKind.I

@@ -33,6 +33,8 @@ _SHAKE = 4
 """Pixels by which a camera may stray."""
 _ALIKE = 0.8
 _LEAST_CELLS = 2
+_APART = 0.7
+"""Seconds: in less, what moves slowly has not moved."""
 _USUAL_PACE = 0.15
 _RESTLESS_GAIN = 2.0
 """How many times more new cells than usual it takes where some always come, such as leaves in the wind."""
@@ -47,21 +49,33 @@ class Lettering:
 
     def __init__(self) -> None:
         self._whole = self._last = self._luma = np.zeros((0, 0), np.uint8)
-        self._shown = self._near = (self._luma, self._luma)
+        self._shown = self._before = self._near = (self._luma, self._luma)
         self._lines = self._worded = self._luma
         self._usual = 0.0
+        self._t = -np.inf
 
-    def look(self, luma: Luma) -> bool:
-        """Whether strokes stand on the picture (h, w), as the model would see it, that the last I-frame lacks."""
-        edges, before = _edges(luma), self._near
-        self._last, self._luma, self._near = self._luma, luma, _spread(edges)
+    def look(self, luma: Luma, t: float) -> bool:
+        """Whether strokes stand on the picture that the last I-frame lacks.
+
+        Args:
+            luma: The picture as the model would see it, (h, w).
+            t: Its session second. What stands is told from a picture at least `_APART` older.
+        """
+        edges = _edges(luma)
         limit = _limit(edges)
+        self._luma, self._near = luma, _spread(edges)
         self._lines = _lines([now > limit for now in edges])
-        if self._whole.shape != luma.shape:
+        # Time may also go back.
+        if abs(t - self._t) < _APART:
             return False
+        stands = self._whole.shape == luma.shape and self._stands(edges, limit)
+        self._last, self._before, self._t = self._luma, self._near, t
+        return stands
+
+    def _stands(self, edges: Edges, limit: float) -> bool:
         strokes = [
             (now > limit) & (was < now * _WEAKER) & (lately > now * _STANDS)
-            for now, was, lately in zip(edges, self._shown, before, strict=True)
+            for now, was, lately in zip(edges, self._shown, self._before, strict=True)
         ]
         cells = _written(strokes, _NEW_DENSITY) & self._lines
         new = [place for place in np.argwhere(cells)[:_MOST_CELLS] if self._stands_new(*(place * _CELL))]

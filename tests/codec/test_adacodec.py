@@ -116,6 +116,10 @@ def test_a_digit_that_changes_is_shown_whole(size: int):
     assert "I" in changing(one, other)[2:4]
 
 
+def test_what_moves_between_ticks_that_follow_closely_is_not_taken_for_words():
+    assert kinds(crowd(6.0).frames(5.0)).count("I") <= 2
+
+
 def test_a_camera_that_shakes_costs_nothing():
     wide = textured((SIZE[0] + 8, SIZE[1] + 8), 9)
     rng = np.random.default_rng(4)
