@@ -17,7 +17,7 @@ from bot.recording import Album, Recorder, Thumbnails, all_of, tell
 from bot.settings import Settings
 from bot.stay import Outputs
 from joyvl_core.clock import LoopClock
-from joyvl_core.errors import JoyVLError, StayFailedError
+from joyvl_core.errors import BadInputError, JoyVLError, StayFailedError
 from joyvl_core.events import EventLog
 from joyvl_core.observation import Witness
 
@@ -64,6 +64,35 @@ def database_url(settings: Settings) -> str:
         return url
     home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return f"sqlite:///{Path(home) / 'joyvl' / 'joyvl.db'}"
+
+
+async def check_database(settings: Settings) -> None:
+    """Looks whether sessions can be kept, before the first is.
+
+    Raises:
+        JoyVLError: The database cannot be used.
+    """
+    from joyvl_core.store import Store
+
+    async with Store.open(database_url(settings)):
+        pass
+
+
+def is_kept(keep: bool | None, session: str | None, record: bool | None, *, default: bool) -> bool:
+    """Whether a session is kept, from what was asked for and what is usual.
+
+    Raises:
+        BadInputError: It is not to be kept, and yet to be taken up or recorded.
+    """
+    wanted = bool(session or record)
+    if keep is False and wanted:
+        raise BadInputError(
+            f"A session that is not kept can't be {'taken up' if session else 'recorded'}.",
+            source="cli",
+            kind="keep",
+            hint=f"Leave out --no-keep, or {'--session' if session else '--record'}.",
+        )
+    return wanted or (default if keep is None else keep)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from bot.assembly import check_names, engine_settings, make_delegate, make_model, make_vad, make_voice
 from bot.call_server import create_call_app, serving
-from bot.keeping import beginning
+from bot.keeping import beginning, check_database, is_kept
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.webrtc import CallConfig, WebRtcRoom
 from bot.settings import Settings, load_settings
@@ -30,7 +30,13 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - listening to the network is what --tls is a
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """How the page is served. `path` is what the printed address ends with."""
+    """How the page is served.
+
+    Attributes:
+        path: What the printed address ends with.
+        keep: Whether calls are kept.
+        session: The id of the first call that is kept.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
@@ -39,6 +45,8 @@ class Serving:
     jsonl: str | None = None
     path: str = "/"
     open_browser: bool = False
+    keep: bool = False
+    session: str | None = None
 
 
 def call(
@@ -54,6 +62,11 @@ def call(
     language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
     delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
     jsonl: Annotated[str | None, typer.Option(help="Log file; later calls get log-2.jsonl and so on.")] = None,
+    keep: Annotated[bool | None, typer.Option(help="Keep each call: its log and memory (on by default).")] = None,
+    session: Annotated[
+        str | None, typer.Option(help="Keep the first call under this id; an id that exists is taken up.")
+    ] = None,
+    record: Annotated[bool | None, typer.Option(help="Keep the frames too, for joyvl replay (off by default).")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Serves the call page: a browser calls the bot directly, with its camera or its screen.
@@ -63,8 +76,9 @@ def call(
     - `joyvl call --instruct "Greet everybody who comes in"`
     - `joyvl call --tls` (a phone in the same network can call)
     """
-    settings = load_settings(model=model, language=language, delegate=delegate, voice=voice)
-    where = Serving(host or (ANYWHERE if tls else "127.0.0.1"), port, tls, calls, jsonl)
+    settings = load_settings(model=model, language=language, delegate=delegate, voice=voice, record=record)
+    kept = is_kept(keep, session, settings.record, default=settings.keep)
+    where = Serving(host or (ANYWHERE if tls else "127.0.0.1"), port, tls, calls, jsonl, keep=kept, session=session)
     serve_calls(settings, tuple(instruct or ()), where)
 
 
@@ -78,8 +92,10 @@ async def _serve(settings: Settings, instructions: tuple[str, ...], where: Servi
     console = Console(stderr=True, highlight=False)
     made = certificate(now=datetime.datetime.now(datetime.UTC)) if where.tls else None
     check_names(settings)
+    if where.keep:
+        await check_database(settings)
     voice = make_voice(settings)
-    sessions = _Sessions(settings, instructions, voice, where.jsonl)
+    sessions = _Sessions(settings, instructions, voice, where)
     loopback = where.host in {"127.0.0.1", "localhost", "::1"}
     app = create_call_app(
         sessions.live,
@@ -106,12 +122,14 @@ class _Sessions:
     """Lives each call: one participant, one model and one log a call; the voice and the brief are shared."""
 
     def __init__(
-        self, settings: Settings, instructions: tuple[str, ...], voice: TextToSpeech | None, jsonl: str | None
+        self, settings: Settings, instructions: tuple[str, ...], voice: TextToSpeech | None, where: Serving
     ) -> None:
         self._settings = settings
         self._brief = Brief(Persona(settings.name, settings.language), instructions, engine=engine_settings(settings))
         self._voice = voice
-        self._jsonl = jsonl
+        self._jsonl = where.jsonl
+        self._keep = where.keep
+        self._session = where.session
         self._made = 0
 
     async def live(self, room: WebRtcRoom) -> None:
@@ -121,8 +139,9 @@ class _Sessions:
         def show(event: AnyEvent) -> None:
             room.send_event(event.model_dump(mode="json"))
 
-        keep = settings.keep or settings.record
-        async with beginning(settings, room.name, jsonl=self._next_file(), keep=keep) as begun:
+        session, self._session = self._session, None
+        begin = beginning(settings, room.name, jsonl=self._next_file(), keep=self._keep, session=session)
+        async with begin as begun:
             begun.out.log.subscribe(show)
             participant = Participant(
                 room,

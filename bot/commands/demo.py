@@ -35,4 +35,5 @@ def demo(
     """
     settings = load_settings(language=language)
     instructions = tuple(instruct or INSTRUCTIONS[settings.language])
-    serve_calls(settings, instructions, Serving(port=port, path="/?demo=1", open_browser=browser))
+    where = Serving(port=port, path="/?demo=1", open_browser=browser, keep=settings.keep or settings.record)
+    serve_calls(settings, instructions, where)

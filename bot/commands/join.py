@@ -11,7 +11,7 @@ import cv2
 import typer
 
 from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
-from bot.keeping import beginning
+from bot.keeping import beginning, is_kept
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.settings import Settings, load_settings
@@ -61,7 +61,6 @@ def join(
         livekit_api_key=api_key,
         livekit_api_secret=api_secret,
         livekit_token=token,
-        keep=keep,
         record=record,
     )
     brief = Brief(
@@ -71,7 +70,8 @@ def join(
         engine=engine_settings(settings),
     )
     cv2.setNumThreads(1)
-    asyncio.run(_join(_options(settings, room, identity), settings, brief, jsonl, session))
+    kept = is_kept(keep, session, settings.record, default=settings.keep)
+    asyncio.run(_join(_options(settings, room, identity), settings, brief, jsonl, keep=kept, session=session))
 
 
 def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOptions:
@@ -88,10 +88,9 @@ def _options(settings: Settings, room: str, identity: str | None) -> LiveKitOpti
 
 
 async def _join(
-    options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None, session: str | None
+    options: LiveKitOptions, settings: Settings, brief: Brief, jsonl: str | None, *, keep: bool, session: str | None
 ) -> None:
     room = LiveKitRoom(options)
-    keep = settings.keep or settings.record or session is not None
     async with AsyncExitStack() as stack:
         voice = make_voice(settings)
         if voice is not None:

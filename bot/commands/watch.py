@@ -11,7 +11,7 @@ import cv2
 import typer
 
 from bot.assembly import engine_settings, make_delegate, make_model
-from bot.keeping import beginning
+from bot.keeping import beginning, is_kept
 from bot.participant import Brief, Participant, Persona, Say
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from bot.settings import Settings, load_settings
@@ -55,14 +55,14 @@ def watch(
     jsonl: Annotated[
         str | None, typer.Option(help="Append the log to a file; - for stdout, with nothing else there.")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the session: its log and memory, for later.")] = False,
+    keep: Annotated[bool | None, typer.Option(help="Keep the session: its log and memory (off by default).")] = None,
     session: Annotated[str | None, typer.Option(help="Keep it under this id; an id that exists is taken up.")] = None,
-    record: Annotated[bool, typer.Option("--record", help="Keep the frames too, for joyvl replay.")] = False,
+    record: Annotated[bool | None, typer.Option(help="Keep the frames too, for joyvl replay (off by default).")] = None,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Stop after this many seconds of stream.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Watches a source and prints what it decides: a dot a second of silence, a line for every act."""
-    settings = load_settings(model=model, language=language, delegate=delegate, record=record or None)
+    settings = load_settings(model=model, language=language, delegate=delegate, record=record)
     brief = Brief(
         persona=Persona(settings.name, settings.language),
         instructions=tuple(instruct or ()),
@@ -73,7 +73,8 @@ def watch(
     )
     options = LivestreamOptions(source=source, realtime=speed is Speed.REALTIME)
     cv2.setNumThreads(1)
-    stay = _watch(options, settings, brief, jsonl, keep=keep or record or session is not None, session=session)
+    kept = is_kept(keep, session, settings.record, default=False)
+    stay = _watch(options, settings, brief, jsonl, keep=kept, session=session)
     if speed is Speed.MAX:
         run_virtual(stay)
     else:
