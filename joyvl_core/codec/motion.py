@@ -119,15 +119,15 @@ class MotionSearch:
             for steps in _STEPS
             for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))
         ]
-        changed = (still > 8.0).astype(np.uint8)
+        coarse = np.ascontiguousarray(expected[::2, ::2])
+        changed = (still > _PLAINLY).astype(np.uint8)
         _, _, boxes, _ = cv2.connectedComponentsWithStats(changed)
         things = sorted((box for box in boxes[1:] if box[4] >= _LEAST_THING), key=lambda box: -int(box[4]))
         for left, top, width, height, _ in things[:_MOST_THINGS]:
             y, x = int(top) * self._block, int(left) * self._block
-            thing = picture[y : y + int(height) * self._block, x : x + int(width) * self._block]
-            found = cv2.matchTemplate(expected, thing, cv2.TM_SQDIFF)
-            _, _, (there_x, there_y), _ = cv2.minMaxLoc(found)
-            vectors.append((there_x - x, there_y - y))
+            thing = picture[y : y + int(height) * self._block : 2, x : x + int(width) * self._block : 2]
+            _, _, (there_x, there_y), _ = cv2.minMaxLoc(cv2.matchTemplate(coarse, thing, cv2.TM_SQDIFF))
+            vectors.append((there_x * 2 - x, there_y * 2 - y))
         return [np.full((*still.shape, 2), vector, np.int16) for vector in vectors]
 
     def _warp(self, reference: Plane, field: Field) -> Plane:
