@@ -22,7 +22,7 @@ from joyvl_core.store.rows import item_of
 from joyvl_core.store.tables import events, memory_items, pictures, sessions
 from joyvl_core.text import tidy
 
-RESUMED_ITEMS = 200
+RESUMED_ITEMS = 4_000
 """Memory items of each kind that a resumed session gets back, the newest of them."""
 RESUMED_KINDS = 20
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{tables.MAX_ID - 1}}}")
