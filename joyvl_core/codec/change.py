@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from joyvl_core.codec.light import Plane, likeness, relight, relight_locally
+from joyvl_core.codec.light import Plane, correlation, detail, relight, relight_locally
 from joyvl_core.media import Frame, Luma, Picture, RgbPicture, fit
 
 Mask = NDArray[np.bool_]
@@ -98,7 +98,7 @@ class ChangeDetector:
         changed = error > limit
         cells = _cells(changed)
         amount = float(changed.mean())
-        if amount > _CUT_SHARE and likeness(self._background, now) < _SAME_SCENE:
+        if amount > _CUT_SHARE and correlation(detail(self._background), detail(now)) < _SAME_SCENE:
             self._start(now)
             self._claimed_until[:] = frame.t + _CLAIM_SECONDS
             return Change(spike=True, amount=amount, still=False)

@@ -85,11 +85,15 @@ def relight_locally(reference: Plane, picture: Plane) -> Plane:
     return cv2.blur(gain, window) * reference + cv2.blur(now - gain * then, window)
 
 
-def likeness(one: Plane, other: Plane) -> float:
-    """Correlation of what is finer than the light on two pictures (h, w) of some hundred pixels, -1 to 1."""
-    a, b = one - cv2.blur(one, (15, 15)), other - cv2.blur(other, (15, 15))
-    power = float((a * a).sum()) * float((b * b).sum())
-    return float((a * b).sum()) / power**0.5 if power > 0 else 1.0
+def detail(picture: Plane) -> Plane:
+    """What is finer than the light on a picture (h, w) of some hundred pixels."""
+    return picture - cv2.blur(picture, (15, 15))
+
+
+def correlation(one: Plane, other: Plane) -> float:
+    """How alike the details of two pictures are, -1 to 1; 1 where there are none."""
+    power = float((one * one).sum()) * float((other * other).sum())
+    return float((one * other).sum()) / power**0.5 if power > 0 else 1.0
 
 
 def _fit(terms: Plane, now: Plane, usable: Plane) -> Plane:

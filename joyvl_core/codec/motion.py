@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from joyvl_core.codec.light import Plane, likeness, relight, relight_locally
+from joyvl_core.codec.light import Plane, correlation, detail, relight, relight_locally
 
 Field = NDArray[np.int16]
 """Motion vectors of blocks, (rows, columns, 2), x first, in pixels."""
@@ -24,8 +24,11 @@ _VECTOR_COST = 0.02
 _STEPS = (2, 4, 8)
 """How many blocks away one that was covered may find its like."""
 _LARGEST_SHAKE = 3.0
-_PLAINLY, _STRANGE, _UNLIKE = 8.0, 0.15, 0.5
+_PLAINLY, _STRANGE, _UNLIKE = 8.0, 0.15, 0.45
 """Brightness levels a pixel, and likenesses as they were and as predicted, beyond which a scene is another one."""
+_GRAIN = 5.0
+_TELLING = 0.02
+"""Brightness levels of noise at half the size, and the share of pixels beyond them that tells scenes apart."""
 _LEAST_LIKENESS = 0.25
 _MOST_THINGS = 6
 _LEAST_THING = 4
@@ -85,9 +88,13 @@ class MotionSearch:
         return self._alike(self._warp(reference, field), picture) < _UNLIKE
 
     def _alike(self, one: Plane, other: Plane) -> float:
-        """Likeness at half the size, where grain counts for less."""
+        """Likeness at half the size, of what stands out of the noise; 1 where next to nothing does."""
         half = one.shape[1] // 2, one.shape[0] // 2
-        return likeness(*(cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (one, other)))
+        a, b = (detail(cv2.resize(plane, half, interpolation=cv2.INTER_AREA)) for plane in (one, other))
+        a, b = (np.sign(each) * np.maximum(np.abs(each) - _GRAIN, 0.0) for each in (a, b))
+        if max(np.count_nonzero(a), np.count_nonzero(b)) < _TELLING * a.size:
+            return 1.0
+        return correlation(a, b)
 
     def _steadied(self, reference: Plane, picture: Plane) -> Plane:
         """The reference as a camera that shook by a pixel or two saw it, where it did."""

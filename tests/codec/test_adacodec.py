@@ -135,6 +135,12 @@ def test_plain_scenes_that_have_nothing_in_common_are_cut_whole():
     assert changing(one, other) == "IsIss"
 
 
+@pytest.mark.parametrize("sigma", [2.0, 8.0])
+def test_a_bare_wall_that_swings_in_light_and_noise_is_one_scene(sigma: float):
+    wall = Clip(lambda t: np.full((SIZE[1], SIZE[0], 3), 110, np.uint8), 12.0)
+    assert kinds(noisy(exposed(wall), sigma).frames(1.0)) == "I" + "s" * 11
+
+
 def test_what_creeps_in_is_shown_in_the_end():
     ground = STILL.draw(0.0)
     made = []
