@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,8 @@ _END_WITHIN = 1.0
 """Seconds for writing what is left when a session ends."""
 _HANDED_OVER_WITHIN = 2.5
 """Seconds in which a process whose session was taken over has noticed, and has left."""
+_UNHEARD = ("crowded", "twice")
+"""Kinds of a keeper's troubles that may concern what nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,13 @@ def is_kept(keep: bool | None, session: str | None, record: bool | None, *, defa
 
 @asynccontextmanager
 async def beginning(
-    settings: Settings, room: str, *, jsonl: str | None, keep: bool, session: str | None = None
+    settings: Settings,
+    room: str,
+    *,
+    jsonl: str | None,
+    keep: bool,
+    session: str | None = None,
+    wall: Callable[[], float] = time.time,
 ) -> AsyncIterator[Begun]:
     """Begins a session, or takes one up again, and writes down its end.
 
@@ -107,6 +115,7 @@ async def beginning(
         jsonl: A file for its log too, or `-` for stdout.
         keep: Whether it is kept at all.
         session: Id of a session: taken up again where it exists.
+        wall: Unix seconds of this moment.
 
     Raises:
         JoyVLError: The database cannot be used, or the file cannot be written.
@@ -123,16 +132,16 @@ async def beginning(
     from joyvl_core.models.embedded.understanding import SentenceEmbedder
     from joyvl_core.store import SessionKeeper, Store
 
-    async with Store.open(database_url(settings), embedder=SentenceEmbedder()) as store:
-        begun = await store.begin(session, room=room[:200], wall=time.time())
-        clock = await _clock(begun)
+    async with Store.open(database_url(settings), embedder=SentenceEmbedder(), wall=wall) as store:
+        begun = await store.begin(session, room=room[:200], wall=wall())
+        clock = await _clock(begun, wall)
         out = Outputs(clock, jsonl)
         lost: asyncio.Future[StayFailedError] = asyncio.get_running_loop().create_future()
         keeper = SessionKeeper(store, begun, clock, trouble=lambda error: _trouble(out.log, error, lost))
         album = Album(keeper, lambda words: out.log.status("recording.failing", words))
         out.log.to_ledger(keeper)
         try:
-            async with _running(keeper.run(), album.run(), _retain(store, settings, out.log)):
+            async with _running(keeper.run(), album.run(), _retain(store, settings, out.log, wall())):
                 _tell(out.log, begun)
                 recorder = _recorder(settings, album, out.log)
                 witness = all_of(Thumbnails(album), *filter(None, [recorder]))
@@ -142,14 +151,14 @@ async def beginning(
             out.close()
 
 
-async def _clock(begun: Session) -> LoopClock:
+async def _clock(begun: Session, wall: Callable[[], float]) -> LoopClock:
     """The session's clock. A process that may still live gets time to leave: nobody is twice in a room."""
     if begun.resumed is None:
-        return LoopClock(started=False)
-    if abs(time.time() - begun.began - begun.resumed.t) < _HANDED_OVER_WITHIN:
+        return LoopClock(started=False, wall=wall)
+    if abs(wall() - begun.began - begun.resumed.t) < _HANDED_OVER_WITHIN:
         await asyncio.sleep(_HANDED_OVER_WITHIN)
     # Seconds that were watched faster than they play are not lived through twice.
-    return LoopClock(started=False, began=min(begun.began, time.time() - begun.resumed.t))
+    return LoopClock(started=False, wall=wall, began=min(begun.began, wall() - begun.resumed.t))
 
 
 async def _finish(store: Store, session: Session, keeper: SessionKeeper, album: Album, clock: LoopClock) -> None:
@@ -176,15 +185,17 @@ def _tell(log: EventLog, begun: Session) -> None:
 
 
 def _trouble(log: EventLog, error: JoyVLError, lost: asyncio.Future[StayFailedError] | None = None) -> None:
-    log.status("store.failing", str(error), error.hint)
+    """Tells of a trouble that nobody else does: the engine waits for what must not be lost, and says what it gets."""
+    if lost is None or error.kind in _UNHEARD:
+        log.status("store.failing", str(error), error.hint)
     if lost is not None and isinstance(error, StayFailedError) and not lost.done():
         lost.set_result(error)
 
 
-async def _retain(store: Store, settings: Settings, log: EventLog) -> None:
+async def _retain(store: Store, settings: Settings, log: EventLog, wall: float) -> None:
     """Erases what is older than it may be, once a session."""
     try:
-        await store.retain(time.time(), days=settings.keep_days, picture_days=settings.keep_pictures_days)
+        await store.retain(wall, days=settings.keep_days, picture_days=settings.keep_pictures_days)
     except JoyVLError as error:
         _trouble(log, error)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joyvl_core.addressing import Addressed, Addressing, command
+from joyvl_core.addressing import Addressed, Addressing, Forget, command, forgetting
 
 NAMES = Addressing("JoyVL (AI)")
 
@@ -44,8 +44,42 @@ def test_plain_commands_are_taken_word_for_word(text, meant):
     assert command(text) == meant
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("forget the last ten minutes", Forget(600.0)),
+        ("Please forget the last 90 seconds.", Forget(90.0)),
+        ("forget the past hour", Forget(3_600.0)),
+        ("forget what you saw in the last half an hour", Forget(1_800.0)),
+        ("erase everything from the last two hours", Forget(7_200.0)),
+        ("forget everything!", Forget()),
+        ("忘掉最近十分钟", Forget(600.0)),
+        ("请忘掉过去半小时的内容吧。", Forget(1_800.0)),
+        ("把最近五分钟的内容都忘掉", Forget(300.0)),
+        ("忘记刚才的两分钟", Forget(120.0)),
+        ("忘掉一切", Forget()),
+        ("全部忘掉", Forget()),
+        ("forget about the cars", None),
+        ("forget it", None),
+        ("don't forget the last ten minutes", None),
+        ("forget the last ten cars", None),
+        ("forget the first ten minutes", None),
+        ("forget the next ten minutes", None),
+        ("ten minutes", None),
+        ("别忘了看门", None),
+        ("忘掉前十分钟", None),
+        ("不要忘掉最近十分钟", None),
+        ("别把最近十分钟忘掉", None),
+        ("", None),
+    ],
+)
+def test_what_is_to_be_forgotten_is_taken_word_for_word(text, meant):
+    assert forgetting(text) == meant
+
+
 @given(st.text())
 def test_any_line_is_read(text):
     read = NAMES.read(text)
     assert isinstance(read.to_bot, bool)
     command(read.text)
+    forgetting(read.text)

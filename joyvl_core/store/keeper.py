@@ -148,10 +148,13 @@ class SessionKeeper:
 
         Raises:
             StayFailedError: Another process has taken the session over.
-            UnavailableError: The database did not take it in time, or something found no room.
+            UnavailableError: The database did not take it in time, or something found no room; at once as long as
+                the last attempt to write failed.
         """
         target = self._seq
         self._urged.set()
+        if self._failed is not None and not self._is_written(target):
+            raise self._failed
         try:
             async with asyncio.timeout(COMMIT_WITHIN), self._flushed:
                 await self._flushed.wait_for(lambda: self._stale is not None or self._is_written(target))
