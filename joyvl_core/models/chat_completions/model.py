@@ -34,7 +34,6 @@ _TRIES = 3
 _ANY_WORDS = 10_000
 _STALE = 2.0
 """Seconds after which a picture no longer tells what time it is."""
-_SOON = 0.2
 _LONGEST = 300
 
 
@@ -136,8 +135,8 @@ class ChatCompletionsModel:
     async def step(self, observation: Observation) -> Decision:
         self._began = self._began or _addressed(observation) or self._can_begin(observation)
         if not self._began:
-            shown = tuple(replace(view, kind=FrameKind.NONE, tokens=0) for view in observation.tracks)
-            return Decision(why="there is nothing to ask the model yet", tracks=shown, wake_at=observation.now + _SOON)
+            untouched = tuple(replace(view, kind=FrameKind.NONE, tokens=0) for view in observation.tracks)
+            return Decision(why="there is nothing to ask the model yet", tracks=untouched)
         try:
             return await self._turn(observation)
         except BaseException:

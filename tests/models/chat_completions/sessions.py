@@ -78,6 +78,11 @@ class Watched:
         return [event for event in self.log if isinstance(event, TickEvent)]
 
     @property
+    def answered(self) -> list[int]:
+        """Whole seconds of the turns that the server answered."""
+        return [int(observation.t) for observation, decision in self.shown if decision.raw]
+
+    @property
     def spoken(self) -> list[str]:
         return [tick.text for tick in self.ticks if tick.action == "speak"]
 
