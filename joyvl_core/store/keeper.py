@@ -79,6 +79,8 @@ class SessionKeeper:
         self._buffer = Buffer(waiting)
         self._pictures: deque[tuple[int, Row]] = deque()
         self._seq = 0
+        self._needed = 0
+        """Number of the last row that must not be lost."""
         self._last_n = -1
         self._latest = 0.0
         self._refused = False
@@ -144,17 +146,21 @@ class SessionKeeper:
         self._arrived.set()
 
     async def committed(self) -> None:
-        """Returns once every event and item taken so far survives the end of this process. Starts writing at once.
+        """Returns once everything taken so far that must not be lost survives the end of this process.
+
+        What a crash may lose, silent ticks and statuses, is not waited for: where nothing else waits, this returns at
+        once.
 
         Raises:
             StayFailedError: Another process has taken the session over.
             UnavailableError: The database did not take it in time, or something found no room; at once as long as
                 the last attempt to write failed.
         """
-        target = self._seq
-        self._urged.set()
-        if self._failed is not None and not self._is_written(target):
+        if self._failed is not None and self._buffer:
             raise self._failed
+        target = self._needed
+        if not self._is_written(target):
+            self._urged.set()
         try:
             async with asyncio.timeout(COMMIT_WITHIN), self._flushed:
                 await self._flushed.wait_for(lambda: self._stale is not None or self._is_written(target))
@@ -218,6 +224,8 @@ class SessionKeeper:
         self._seq += 1
         lost = self._buffer.lost
         waiting = Waiting(self._seq, table, row, entry, gives_way)
+        if not gives_way:
+            self._needed = self._seq
         taken = not self._closed and self._buffer.add(waiting)
         if not taken and not gives_way:
             self._refused = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -13,12 +14,14 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from joyvl_core.clock import held
+from joyvl_core.errors import JoyVLError
 from joyvl_core.models.chat_completions.completing import Completion
 from joyvl_core.models.chat_completions.faults import UnknownFieldError, broken, refused, unreachable
 
 CONNECT_WITHIN = 5.0
 MAX_ANSWER = 16_000
 """Longest answer read, in characters: what goes on for longer is cut off."""
+_END_WITHIN = 0.2
 _MAX_ERROR = 20_000
 _MAX_EVENT = 1_000_000
 """Most bytes of one event of a stream."""
@@ -198,6 +201,7 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[_Chunk]:
     async with aclosing(_events(response)) as events:
         async for data in events:
             if data == b"[DONE]":
+                await _end(events)
                 return
             try:
                 chunk = _Chunk.model_validate_json(data)
@@ -207,6 +211,14 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[_Chunk]:
                 told = chunk.error if isinstance(chunk.error, str) else str(chunk.error.get("message", chunk.error))
                 raise broken(told)
             yield chunk
+
+
+async def _end(events: AsyncGenerator[bytes]) -> None:
+    """Reads the response's end, which comes along with its last event: the connection serves the next turn then."""
+    with contextlib.suppress(TimeoutError, httpx.HTTPError, JoyVLError):  # the answer is whole
+        async with asyncio.timeout(_END_WITHIN):
+            async for _ in events:
+                pass
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[bytes]:
