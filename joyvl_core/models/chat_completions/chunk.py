@@ -136,7 +136,7 @@ class Chunk:
 
         Args:
             turn: With its answer.
-            prompt_tokens: What prompt and answer cost, as the server counted; None where it doesn't tell.
+            prompt_tokens: What the chunk costs with it, by the server's count; None where it doesn't tell.
         """
         self.turns.append(turn)
         bound = self.tokens + turn.tokens

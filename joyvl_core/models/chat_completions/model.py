@@ -169,8 +169,9 @@ class ChatCompletionsModel:
         self._lost = False
         self._remember(observation, words, decision, second)
         turn.answer = render(decision.action)
-        turn.tokens += self._count(turn.answer)
-        total = self.usage.prompt + self.usage.completion + ROLE_TOKENS if self.usage else None
+        answer = self._count(turn.answer)
+        turn.tokens += answer
+        total = self.usage.prompt + answer + ROLE_TOKENS if self.usage else None
         session.add(turn, total, observation.instructions)
         if not observation.instructions and [edit.kind for edit in taken.edits] == ["add"]:
             session.heard(taken.edits[0].text)

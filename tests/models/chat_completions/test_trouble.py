@@ -37,8 +37,8 @@ def event(**fields: Any) -> str:
 
 
 def sure(logprob: str) -> str:
-    told = '{"content": [{"top_logprobs": [{"token": "</silence>", "logprob": %s}]}]}' % logprob
-    return event().replace('"index": 0', f'"logprobs": {told}')
+    told = '"logprobs": {"content": [{"top_logprobs": [{"token": "</silence>", "logprob": '
+    return event().replace('"index": 0', told + logprob + "}]}]}")
 
 
 def refused(message: str, status: int = 400) -> Fault:
