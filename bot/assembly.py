@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from joyvl_core.delegation import DelegationSettings
 from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError
 from joyvl_core.models.serving import ServerOptions
-from joyvl_core.ports import Delegate, InteractionModel, TextToSpeech, VoiceActivity
+from joyvl_core.ports import Delegate, InteractionModel, Served, TextToSpeech, VoiceActivity
 
 NONE = "none"
 
@@ -53,6 +54,25 @@ def _model_key(settings: Settings) -> SecretStr:
     host = urlsplit(settings.model_url).hostname or ""
     here = host in ("localhost", "::1") or host.startswith("127.")
     return settings.model_key if settings.model_key.get_secret_value() or here else settings.openai_api_key
+
+
+@asynccontextmanager
+async def ready_model(
+    settings: Settings, *, wall_time: bool = False, inline: bool = False
+) -> AsyncIterator[InteractionModel]:
+    """The interaction model that the settings name, ready to be asked; closed at the end. See `make_model`.
+
+    Raises:
+        BadInputError: There is none of that name, or its server doesn't serve it.
+        UnavailableError: Its server doesn't answer, or refuses the key.
+    """
+    model = make_model(settings, wall_time=wall_time, inline=inline)
+    try:
+        if isinstance(model, Served):
+            await model.ready()
+        yield model
+    finally:
+        await model.aclose()
 
 
 def make_voice(settings: Settings) -> TextToSpeech | None:

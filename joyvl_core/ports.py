@@ -75,6 +75,19 @@ class TurnTaker(Protocol):
 
 
 @runtime_checkable
+class Served(Protocol):
+    """A model that somebody else serves."""
+
+    async def ready(self) -> None:
+        """Returns where it can be asked now. Called before a stay begins; afterwards a server may come and go.
+
+        Raises:
+            JoyVLError: It can't; `hint` says what to do.
+        """
+        ...
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """A model whose words come bit by bit: what is complete can be said before the rest is known."""
 

@@ -14,7 +14,7 @@ import cv2
 import typer
 from rich.console import Console
 
-from bot.assembly import check_names, engine_settings, make_delegate, make_model, make_vad, make_voice
+from bot.assembly import check_names, engine_settings, make_delegate, make_model, make_vad, make_voice, ready_model
 from bot.call_server import create_call_app, serving
 from bot.keeping import beginning, check_database, is_kept
 from bot.participant import Brief, Participant, Persona
@@ -58,6 +58,9 @@ def call(
     tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a self-signed certificate: lets a phone in.")] = False,
     calls: Annotated[int, typer.Option(min=1, max=64, help="Most calls at once.")] = 4,
     model: Annotated[str | None, typer.Option(help="The interaction model.")] = None,
+    model_url: Annotated[str | None, typer.Option(help="Where it is served, with /v1 (JOYVL_MODEL_URL).")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Its name there (JOYVL_MODEL_NAME).")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Your own prompts: a file, or a folder of pieces.")] = None,
     voice: Annotated[str | None, typer.Option(help="The voice, or none.")] = None,
     language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
     delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
@@ -76,7 +79,16 @@ def call(
     - `joyvl call --instruct "Greet everybody who comes in"`
     - `joyvl call --tls` (a phone in the same network can call)
     """
-    settings = load_settings(model=model, language=language, delegate=delegate, voice=voice, record=record)
+    settings = load_settings(
+        model=model,
+        model_url=model_url,
+        model_name=model_name,
+        prompts=prompts,
+        language=language,
+        delegate=delegate,
+        voice=voice,
+        record=record,
+    )
     kept = is_kept(keep, session, settings.record, default=settings.keep)
     where = Serving(host or (ANYWHERE if tls else "127.0.0.1"), port, tls, calls, jsonl, keep=kept, session=session)
     serve_calls(settings, tuple(instruct or ()), where)
@@ -94,6 +106,8 @@ async def _serve(settings: Settings, instructions: tuple[str, ...], where: Servi
     check_names(settings)
     if where.keep:
         await check_database(settings)
+    async with ready_model(settings):
+        pass  # a server that isn't there is told now, not in every call
     voice = make_voice(settings)
     sessions = _Sessions(settings, instructions, voice, where)
     loopback = where.host in {"127.0.0.1", "localhost", "::1"}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import cv2
 import typer
 
-from bot.assembly import engine_settings, make_delegate, make_model, make_vad, make_voice
+from bot.assembly import engine_settings, make_delegate, make_vad, make_voice, ready_model
 from bot.keeping import beginning, is_kept
 from bot.participant import Brief, Participant, Persona
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
@@ -32,6 +33,9 @@ def join(
         list[str] | None, typer.Option("--instruct", "-i", help="A standing instruction; may be given again.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The interaction model.")] = None,
+    model_url: Annotated[str | None, typer.Option(help="Where it is served, with /v1 (JOYVL_MODEL_URL).")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Its name there (JOYVL_MODEL_NAME).")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Your own prompts: a file, or a folder of pieces.")] = None,
     voice: Annotated[str | None, typer.Option(help="The voice, or none.")] = None,
     language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
     delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
@@ -53,6 +57,9 @@ def join(
     """
     settings = load_settings(
         model=model,
+        model_url=model_url,
+        model_name=model_name,
+        prompts=prompts,
         language=language,
         delegate=delegate,
         voice=voice,
@@ -95,8 +102,8 @@ async def _join(
         voice = make_voice(settings)
         if voice is not None:
             await stack.enter_async_context(aclosing(voice))
+        model = await stack.enter_async_context(ready_model(settings, wall_time=True))
         begun = await stack.enter_async_context(beginning(settings, room.name, jsonl=jsonl, keep=keep, session=session))
-        model = make_model(settings, wall_time=True)
         participant = Participant(
             room,
             model,

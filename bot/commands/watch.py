@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import cv2
 import typer
 
-from bot.assembly import engine_settings, make_delegate, make_model
+from bot.assembly import engine_settings, make_delegate, ready_model
 from bot.keeping import beginning, is_kept
 from bot.participant import Brief, Participant, Persona, Say
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
@@ -49,6 +50,9 @@ def watch(
         typer.Option(help="T:TEXT puts a viewer's chat line in at stream second T; may be given again."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The interaction model.")] = None,
+    model_url: Annotated[str | None, typer.Option(help="Where it is served, with /v1 (JOYVL_MODEL_URL).")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Its name there (JOYVL_MODEL_NAME).")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Your own prompts: a file, or a folder of pieces.")] = None,
     language: Annotated[str | None, typer.Option(help="en or zh, where a wish names no other.")] = None,
     delegate: Annotated[str | None, typer.Option(help="Who answers hard questions.")] = None,
     speed: Annotated[Speed, typer.Option(help="max: as fast as it can be decoded, nothing skipped.")] = Speed.REALTIME,
@@ -62,7 +66,15 @@ def watch(
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Watches a source and prints what it decides: a dot a second of silence, a line for every act."""
-    settings = load_settings(model=model, language=language, delegate=delegate, record=record)
+    settings = load_settings(
+        model=model,
+        model_url=model_url,
+        model_name=model_name,
+        prompts=prompts,
+        language=language,
+        delegate=delegate,
+        record=record,
+    )
     brief = Brief(
         persona=Persona(settings.name, settings.language),
         instructions=tuple(instruct or ()),
@@ -105,8 +117,10 @@ async def _watch(
     options: LivestreamOptions, settings: Settings, brief: Brief, jsonl: str | None, *, keep: bool, session: str | None
 ) -> None:
     room = LivestreamRoom(options)
-    async with beginning(settings, room.name, jsonl=jsonl, keep=keep, session=session) as begun:
-        model = make_model(settings, inline=not options.realtime)
+    async with (
+        ready_model(settings, inline=not options.realtime) as model,
+        beginning(settings, room.name, jsonl=jsonl, keep=keep, session=session) as begun,
+    ):
         participant = Participant(
             room,
             model,
