@@ -79,11 +79,7 @@ class Served(Protocol):
     """A model that somebody else serves."""
 
     async def ready(self) -> None:
-        """Returns where it can be asked now. Called before a stay begins; afterwards a server may come and go.
-
-        Raises:
-            JoyVLError: It can't; `hint` says what to do.
-        """
+        """Returns where it can be asked, and raises a JoyVLError where it can't. Called before a stay begins."""
         ...
 
 
@@ -177,11 +173,7 @@ class Summarizer(Protocol):
     """Makes long things short."""
 
     async def summarize(self, task: SummaryTask) -> Summary:
-        """The summary.
-
-        Raises:
-            JoyVLError: It cannot be made.
-        """
+        """The summary; raises a JoyVLError where it cannot be made."""
         ...
 
     async def aclose(self) -> None:
