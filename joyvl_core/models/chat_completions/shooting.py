@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from joyvl_core.codec import CodecSettings
-from joyvl_core.codec.pictures import encode_jpeg, picture_for
+from joyvl_core.codec.pictures import I_BYTES, P_BYTES, encode_jpeg, picture_for
 from joyvl_core.models.chat_completions.capabilities import Capabilities
 from joyvl_core.models.chat_completions.chunk import Shot
 from joyvl_core.models.chat_completions.wording import flat
@@ -60,4 +60,7 @@ def shown(view: TrackView, shots: Sequence[Shot]) -> TrackView:
 def _picture(view: TrackView, codec: CodecSettings) -> tuple[bytes, tuple[int, int]] | None:
     """JPEG and size (width, height) of what is shown of a track; None for nothing. Blocks."""
     pixels = picture_for(view, codec)
-    return None if pixels is None else (encode_jpeg(pixels), (pixels.shape[1], pixels.shape[0]))
+    if pixels is None:
+        return None
+    most = P_BYTES if view.kind is FrameKind.P else I_BYTES
+    return encode_jpeg(pixels, most_bytes=most), (pixels.shape[1], pixels.shape[0])
