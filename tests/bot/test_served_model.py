@@ -38,6 +38,7 @@ def joyvl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
     monkeypatch.setattr(cli, "_interrupted", threading.Event())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("JOYVL_MODEL_KEY", "right")
 
     def run(*arguments: object) -> tuple[int, str, str]:
