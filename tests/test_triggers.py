@@ -96,3 +96,54 @@ def test_with_events_off_neither_events_nor_timers_leave_the_grid():
     assert [t for t, _ in seen] == [0, 1, 2, 3]
     assert seen[1][1].triggers == (Trigger.INTERVAL, Trigger.TIMER)
     assert seen[2][1].triggers == (Trigger.CHANGE, Trigger.INTERVAL)
+
+
+def test_a_turn_a_second_comes_late_in_it():
+    seen = due_times(4, turns=True)
+    assert [t for t, _ in seen] == [0.8, 1.8, 2.8, 3.8]
+    assert [due.triggers for _, due in seen] == [(Trigger.START,), *[(Trigger.INTERVAL,)] * 3]
+
+
+def test_an_event_takes_the_seconds_turn_and_later_ones_wait_for_the_next_second():
+    async def during(triggers, clock):
+        for t in (2.1, 2.4, 2.6):
+            await clock.sleep_until(t)
+            triggers.add(Trigger.CHAT)
+
+    seen = due_times(5, during, turns=True)
+    assert [t for t, _ in seen] == [0.8, 1.8, 2.1, 3.0, 4.8]
+    assert [due.skipped for _, due in seen] == [0] * 5
+    assert seen[3][1].since == pytest.approx(2.4)
+
+
+def test_nothing_spends_the_first_turn_before_its_time():
+    async def during(triggers, clock):
+        triggers.add(Trigger.INSTRUCTION)
+        triggers.wake_at(0.1)
+
+    seen = due_times(1, during, turns=True)
+    assert [t for t, _ in seen] == [0.8]
+    assert {Trigger.INSTRUCTION, Trigger.START} <= set(seen[0][1].triggers)
+
+
+def test_seconds_that_a_slow_turn_took_are_counted():
+    seen = due_times(9, turns=True, work=2.5)
+    assert [t for t, _ in seen] == [0.8, 3.3, 5.8, 8.3]
+    assert [due.skipped for _, due in seen] == [0, 2, 1, 2]
+
+
+def test_turns_may_come_less_often_and_events_still_bring_them_forward():
+    async def during(triggers, clock):
+        await clock.sleep_until(2.2)
+        triggers.add(Trigger.SPEECH)
+
+    seen = due_times(9, during, turns=True, interval=3.0)
+    assert [t for t, _ in seen] == [0.8, 2.2, 5.8, 8.8]
+
+
+def test_without_events_turns_are_the_bare_grid():
+    async def during(triggers, clock):
+        await clock.sleep_until(1.1)
+        triggers.add(Trigger.CHAT)
+
+    assert [t for t, _ in due_times(3, during, turns=True, events=False)] == [0.8, 1.8, 2.8]
