@@ -131,3 +131,12 @@ def test_a_server_that_dies_later_does_not_end_the_stay(joyvl: Joyvl, clip: Path
     assert [
         event["state"] for event in events if event["kind"] == "status" and event["state"].startswith("model.")
     ] == ["model.failing"]
+
+
+@pytest.mark.parametrize("command", [("join", "standup", "--token", "t"), ("call", "--port", "0")])
+def test_nobody_joins_or_waits_for_calls_with_a_model_that_is_not_there(joyvl: Joyvl, command: tuple[str, ...]):
+    code, out, err = joyvl(
+        *command, "--voice", "none", "--model", "prompted", "--model-url", "http://127.0.0.1:9/v1", "--model-name", "x"
+    )
+    assert (code, out) == (2, "")
+    assert "127.0.0.1:9 does not answer" in err
