@@ -38,7 +38,7 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
     server = ServerOptions(
         url=settings.model_url,
         name=settings.model_name,
-        key=_model_key(settings),
+        key=model_key(settings, settings.model_url),
         prompts=settings.prompts,
         context=settings.context,
         delegates=settings.delegate != NONE,
@@ -49,9 +49,12 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
     return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline, server=server))
 
 
-def _model_key(settings: Settings) -> SecretStr:
-    """The key for the model's server: a paid service's own is not shown to a server on this machine."""
-    host = urlsplit(settings.model_url).hostname or ""
+def model_key(settings: Settings, url: str) -> SecretStr:
+    """The key for a model's server: a paid service's own is not shown to a server on this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # no address, which asking it tells
+        return settings.model_key
     here = host in ("localhost", "::1") or host.startswith("127.")
     return settings.model_key if settings.model_key.get_secret_value() or here else settings.openai_api_key
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf
 
 from pydantic import ValidationError
@@ -100,47 +101,38 @@ class Engine:
         archive: Archive | None = None,
         witness: Witness | None = None,
     ) -> None:
-        self._settings = settings or EngineSettings()
+        self._settings = settings = settings or EngineSettings()
         self._clock = clock
         self._log = log
         self._model = model
         self._on_request = on_request
         self._archive = archive
         self._witness = witness
-        self.talkativeness = self._settings.talkativeness
+        self.talkativeness = settings.talkativeness
         self._health = Health(clock, log)
-        self._asking = Asking(model, self._settings.deadline, on_thinking or (lambda thinking: None))
+        failing = self._health.failing
+        self._asking = Asking(model, settings.deadline, on_thinking or (lambda thinking: None))
         self.instructions = Instructions(clock, log)
-        self.gates = Gates(self._settings.gates)
-        self._sending = Sending(
-            self.gates,
-            sinks,
-            clock,
-            log,
-            ttl=self._settings.ttl,
-            failed=lambda error: self._health.failing("sink", error),
-        )
-        self.tickets = Tickets(delegate, clock, log, self._on_news, self._settings.delegation)
+        self.gates = Gates(settings.gates)
+        self._sending = Sending(self.gates, sinks, clock, log, ttl=settings.ttl, failed=partial(failing, "sink"))
+        self.tickets = Tickets(delegate, clock, log, self._on_news, settings.delegation)
         self._views = Views(
-            clock,
-            keep=self._settings.delegate_pictures,
-            failed=lambda error: self._health.failing("codec", error),
-            settings=self._settings.codec,
+            clock, keep=settings.delegate_pictures, failed=partial(failing, "codec"), settings=settings.codec
         )
         self._triggers = Triggers(
             clock,
-            interval=self._settings.interval,
-            floor=self._settings.floor,
-            events=self._settings.events,
+            interval=settings.interval,
+            floor=settings.floor,
+            events=settings.events,
             turns=isinstance(model, TurnTaker),
         )
         self._watch = Watch(
             clock,
             model if isinstance(model, FrameWatcher) else None,
-            wake=lambda: self._triggers.add(Trigger.CHANGE),
-            failed=lambda error: self._health.failing("look", error),
-            works=lambda: self._health.works("look"),
-            rates=self._settings.rates,
+            wake=partial(self._triggers.add, Trigger.CHANGE),
+            failed=partial(failing, "look"),
+            works=partial(self._health.works, "look"),
+            rates=settings.rates,
         )
         self._inbox = Inbox(
             lambda count: log.status(

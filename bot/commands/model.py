@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
+from bot.assembly import model_key
 from bot.commands.doctor import findings_table
 from bot.diagnosis import Finding, Verdict
 from bot.model_server.capacity import capacity
@@ -100,7 +101,7 @@ def check(
 ) -> None:
     """Talks to a running server and says what works, what doesn't, and the fix for each.
 
-    The key is OPENAI_API_KEY, where one is needed. Ends with exit code 1 when something is missing that nothing
+    The key is JOYVL_MODEL_KEY, or off this machine OPENAI_API_KEY, where one is needed. Ends with exit code 1 when something is missing that nothing
     works without.
 
     Examples:
@@ -112,7 +113,7 @@ def check(
     usual: Profile = "prompted" if settings.model == "prompted" else "joyvl"
     root = _root(settings.model_url)
     with Console(stderr=True).status("asking …"):
-        found = asyncio.run(_look(root, settings.model_name, settings.model_key, profile or usual))
+        found = asyncio.run(_look(root, settings.model_name, model_key(settings, root), profile or usual))
     if as_json:
         for finding in found:
             typer.echo(json.dumps(asdict(finding), ensure_ascii=False))

@@ -265,8 +265,10 @@ def test_a_server_that_answers_junk_is_told_in_a_line(answer):
 
 def test_the_key_is_sent_and_asked_for(monkeypatch):
     with ModelServer(key="sesame") as server:
-        assert "OPENAI_API_KEY" in error_of(run("check", server.url)).hint
+        assert "JOYVL_MODEL_KEY" in error_of(run("check", server.url)).hint
         monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+        assert "JOYVL_MODEL_KEY" in error_of(run("check", server.url)).hint
+        monkeypatch.setenv("JOYVL_MODEL_KEY", "sesame")
         result = run("check", server.url)
     assert result.exit_code == 0
     assert "sesame" not in result.output

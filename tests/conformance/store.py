@@ -27,6 +27,7 @@ from joyvl_core.events import (
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.observation import FrameKind, Recollection, TicketState, Trigger
 from joyvl_core.store import Session, SessionKeeper, Store
+from joyvl_core.store.sessions import RESUMED_ITEMS
 
 WALL = 1_800_000_000.0
 SUMMARY = MemoryItem("summary", 0.0, 5.0, "Cars went by.", 7, {"chunk": 1, "deep": [{"a": None}]})
@@ -258,14 +259,16 @@ class StoreConformance:
             async with Store.open(url) as store:
                 async with kept(store, "flood") as bot:
                     bot.keeper.keep(MemoryItem("block", 0.0, 1.0, "The first hour."))
-                    for n in range(900):
+                    for n in range(RESUMED_ITEMS + 500):
                         bot.keeper.keep(MemoryItem("seen", float(n), float(n), f"Car {n}."))
+                        if n % 1_000 == 0:
+                            await bot.keeper.committed()
                 again = await store.begin("flood", room="", wall=0.0)
                 assert again.resumed is not None
                 texts = [item.text for item in again.resumed.items]
                 assert texts[0] == "The first hour."
-                assert texts[-1] == "Car 899."
-                assert len(texts) < 500
+                assert texts[-1] == f"Car {RESUMED_ITEMS + 499}."
+                assert len(texts) == RESUMED_ITEMS + 1
 
         run_virtual(main())
 

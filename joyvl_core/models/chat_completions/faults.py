@@ -12,7 +12,7 @@ from joyvl_core.memory.recall import plain
 
 SOURCE = "model.chat_completions"
 
-_KEY = "Set JOYVL_MODEL_KEY, or OPENAI_API_KEY, to a key that this server accepts."
+_KEY = "Set JOYVL_MODEL_KEY to a key that this server accepts (OPENAI_API_KEY serves off this machine only)."
 _LOOK = "Look whether it is the right server: `joyvl model check URL` tells what it can do."
 _MISS = re.compile(r"cache miss", re.IGNORECASE)
 _TOO_LONG = re.compile(r"context length|context window|too long|maximum.{0,40}tokens|max_model_len", re.IGNORECASE)
