@@ -101,8 +101,8 @@ def check(
 ) -> None:
     """Talks to a running server and says what works, what doesn't, and the fix for each.
 
-    The key is JOYVL_MODEL_KEY, or off this machine OPENAI_API_KEY, where one is needed. Ends with exit code 1 when something is missing that nothing
-    works without.
+    The key is JOYVL_MODEL_KEY, or off this machine OPENAI_API_KEY, where one is needed. Ends with exit code 1 when
+    something is missing that nothing works without.
 
     Examples:
 
