@@ -23,7 +23,7 @@ from joyvl_core.models.chat_completions.server import Server
 from joyvl_core.models.chat_completions.session import PromptSession
 from joyvl_core.models.chat_completions.shooting import Shooting, shown
 from joyvl_core.models.chat_completions.wording import TurnWords, Wording
-from joyvl_core.observation import Decision, FrameKind, Notice, Observation, TicketState
+from joyvl_core.observation import Decision, FrameKind, Instruction, Notice, Observation, TicketState
 from joyvl_core.ports import MemoryKeeper
 from joyvl_core.turns import Clause, Terms
 
@@ -76,7 +76,8 @@ class ChatCompletionsModel:
         self._session: PromptSession | None = None
         self._waiting: list[Callable[[PromptSession], None]] = []
         self._shooting = Shooting(options.codec)
-        self._wishes: dict[str, str] = {}
+        self._wishes: dict[str, tuple[str, str]] = {}  # words, and the question that memory knows them as, by id
+        self._lines: dict[str, str] = {}
         self._second = -1
         self._lost = True
         self._pictures = 0
@@ -123,7 +124,7 @@ class ChatCompletionsModel:
         kept = tuple(items)
         self._second = max([self._second, *(int(item.until) for item in kept)])
         asked = [item for item in kept if item.kind == "exchange" and item.data.get("role") == "question"]
-        self._wishes |= {str(item.data.get("id")): item.text for item in asked}
+        self._wishes |= {(known := str(item.data.get("id"))): (item.text, known) for item in asked}
         self._when_there(lambda session: session.resume(kept))
 
     def forget(self, since: float, until: float) -> None:
@@ -270,15 +271,23 @@ class ChatCompletionsModel:
             return Taken()
 
     def _remember(self, observation: Observation, words: TurnWords, decision: Decision, second: int) -> None:
-        for wish in observation.instructions:
-            if self._wishes.get(wish.id) != wish.text:
-                self._memory.asked(wish.id, second, wish.author, wish.text)
-        self._wishes = {wish.id: wish.text for wish in observation.instructions}
+        self._wishes = {wish.id: (wish.text, self._question(wish, second)) for wish in observation.instructions}
         for line in words.asked:
             self._memory.asked(line.id, second, line.author, line.text)
+        self._lines = {" ".join(line.text.split()): line.id for line in words.asked}
+        _, question = self._wishes.get(decision.instruction or "", ("", None))
         match decision.action:
             case Speak(text) | Delegate(text, _) if text:
-                self._memory.answered(decision.reply_to or decision.instruction, second, text)
+                self._memory.answered(decision.reply_to or question, second, text)
+
+    def _question(self, wish: Instruction, second: int) -> str:
+        """What memory knows an instruction as: a line of the turn before that became one, or a question of its own."""
+        text, question = self._wishes.get(wish.id, ("", ""))
+        if text != wish.text:
+            question = self._lines.get(wish.text, "")
+        if not question:
+            self._memory.asked(wish.id, second, wish.author, wish.text)
+        return question or wish.id
 
     def _summary_failed(self, error: Exception) -> None:
         self._trouble = _typed(error)

@@ -9,7 +9,7 @@ import pytest
 
 from joyvl_core.memory.tiers import MemorySettings
 from joyvl_core.models.embedded.understanding import Understanding
-from tests.models.chat_completions.sessions import Watched, ask, at, made, second_of, watch
+from tests.models.chat_completions.sessions import Watched, ask, at, made, plain, second_of, watch
 from tests.stand_ins.model_server import ModelServer
 
 HEADER = "[User Query (IMPORTANT - follow this instruction)]\n"
@@ -32,6 +32,7 @@ def wishes(log: Watched) -> list[tuple[str, str]]:
 
 
 def test_a_wish_stands_is_told_once_and_outlives_its_chunk(server: ModelServer):
+    server.script = lambda seen: "</response> One more." if second_of(seen) == 5 else "</silence>"
     log = talk(
         server, 22, (1.1, "Count the cars that pass"), memory=MemorySettings(chunk=8, lead=2, summary_tokens=200)
     )
@@ -40,7 +41,10 @@ def test_a_wish_stands_is_told_once_and_outlives_its_chunk(server: ModelServer):
     assert texts[1] == f"{HEADER}Count the cars that pass\n<1.0 seconds>"
     assert [text for second, text in texts.items() if second > 1 and HEADER in text] == []
     assert log.model.rolls >= 2
-    assert f"{HEADER}Count the cars that pass" in repr(server.seen[-1].messages[1]).replace("\\n", "\n")
+    opening = plain(server.seen[-1].messages[1:2]).replace("\\n", "\n")
+    assert f"{HEADER}Count the cars that pass" in opening
+    assert opening.count("[Query@") == 1
+    assert "[Response@5.0] One more." in opening
 
 
 def test_a_second_wish_makes_two_and_cancelling_leaves_one(server: ModelServer):

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from joyvl_core.clock import LoopClock
+from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.engine import Engine
+from joyvl_core.errors import JoyVLError
 from joyvl_core.events import ClauseEvent, TickEvent
 from joyvl_core.observation import Decision, Observation
 from joyvl_core.ports import Act
 from joyvl_core.threads import in_thread
+from tests.conformance.model import observed
 from tests.models.chat_completions.sessions import ask, at, made, second_of, watch
 from tests.stand_ins import ListSink
 from tests.stand_ins.model_server import ModelServer, Reply, Seen
@@ -190,3 +192,21 @@ def test_gigantic_answers_have_an_end(server: ModelServer):
     log = watch(made(server), 3)
     assert all(len(text) <= 2_000 for text in log.spoken)
     assert log.ticks[-1].t > 2
+
+
+def test_closed_in_the_middle_of_an_answer_it_ends(server: ModelServer):
+    asked = threading.Event()
+
+    def script(seen: Seen) -> Reply:
+        asked.set()
+        return Reply("</response> " + "word " * 500, pause=0.02)
+
+    async def main() -> BaseException | Decision:
+        model = made(server, deadline=5.0)
+        call = asyncio.ensure_future(model.step(observed(1)))
+        await in_thread(asked.wait, 5)
+        await model.aclose()
+        return (await asyncio.gather(call, return_exceptions=True))[0]
+
+    server.script = script
+    assert isinstance(run_virtual(main()), JoyVLError | Decision)
