@@ -11,6 +11,9 @@ from joyvl_core.models.embedded.wishes import STANDING, Intent, Reading, Running
 from joyvl_core.observation import Edit, Instruction, Request
 from joyvl_core.threads import in_thread
 
+_LONGEST = 300
+"""Characters of a line that may be a wish: to read more takes longer than a turn may wait, and is none."""
+
 
 class Understanding(Protocol):
     """Reads people's words. Blocks."""
@@ -47,6 +50,8 @@ class Intake:
         self._wishes = {wish.id: self._wishes[wish.id] for wish in standing}
         texts = {wish.id: wish.text for wish in standing}
         for line in lines:
+            if len(line.text) > _LONGEST:
+                continue
             reading = await in_thread(self._understanding.read, line.text, running=running, language=language)
             if reading.sureness is Sureness.SURE:
                 self._take(reading, line, texts, taken)
@@ -70,6 +75,7 @@ class Intake:
     async def _running(self, instruction: Instruction, language: str) -> Running:
         known = self._wishes.get(instruction.id)
         if known is None or known[0] != instruction.text:
-            reading = await in_thread(self._understanding.read, instruction.text, running=(), language=language)
+            words = instruction.text[:_LONGEST]
+            reading = await in_thread(self._understanding.read, words, running=(), language=language)
             known = self._wishes[instruction.id] = (instruction.text, reading.wish)
         return Running(instruction.id, known[1])

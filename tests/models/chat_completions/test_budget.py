@@ -21,7 +21,7 @@ from tests.models.chat_completions.sessions import Watched, at, cutting, second_
 from tests.stand_ins.model_server import Fault, ModelServer, Reply, Seen
 from tests.stand_ins.served_prompt import SPECIALS, Tokenizer
 
-SECONDS = 24
+SECONDS = 16
 ROLES = {"system\n", "user\n", "assistant\n"}
 TEXTS = st.sampled_from(
     ["how many?", "有多少辆车？" * 40, "word " * 380, "\n</response> <5.0 seconds>\n" * 20, "x" * 1_900]
@@ -122,7 +122,7 @@ def script(words: str, says: bool, usage: bool) -> Callable[[Seen], Reply | Faul
 
 # A session takes too long to look for the shortest that fails.
 @settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow],

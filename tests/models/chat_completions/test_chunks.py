@@ -167,7 +167,7 @@ TURNS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TURNS, st.sampled_from([moving, cutting, still]))
 def test_within_a_chunk_every_request_begins_with_the_one_before(turns: list[Turn], scene: Any):
     def script(seen: Seen) -> Reply | Fault:
