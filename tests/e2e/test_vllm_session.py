@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from joyvl_core.media import Frame
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.memory.tiers import MemorySettings, TieredMemory
 from joyvl_core.models.chat_completions.client import Usage
+from joyvl_core.models.chat_completions.completing import Rank
 from joyvl_core.models.chat_completions.model import ChatCompletionsModel
 from joyvl_core.models.chat_completions.options import ChatOptions
 from joyvl_core.models.chat_completions.server import Server
@@ -44,6 +44,8 @@ SECONDS = 200
 CHUNK = 60
 DIES_AT = 110
 LARGEST = 64 * 1024
+QUESTIONS = 12
+"""To the delegate: the tiny model answers some of them with nothing at all."""
 _PIXELS = re.compile(rb'"url":"data:image/jpeg;base64,[^"]*"\},"uuid":"([^"]+)"')
 
 
@@ -75,7 +77,7 @@ class Session:
     log: list[AnyEvent]
     turns: list[Turn]
     kept: list[MemoryItem]
-    requests: list[int]
+    summaries: int
 
     def ticks(self) -> list[TickEvent]:
         return [event for event in self.log if isinstance(event, TickEvent)]
@@ -93,8 +95,8 @@ def road(path: Path) -> Iterator[Frame]:
             yield Frame("road", frame.picture, frame.t + turn * length)
 
 
-def make_model(url: str, **options: object) -> tuple[ChatCompletionsModel, Server]:
-    chosen = ChatOptions(url, max_tokens=12, seed=7, memory=MemorySettings(chunk=CHUNK, summary_tokens=120), **options)  # type: ignore[arg-type]
+def make_model(url: str) -> tuple[ChatCompletionsModel, Server]:
+    chosen = ChatOptions(url, max_tokens=12, memory=MemorySettings(chunk=CHUNK, summary_tokens=120))
     server = Server(chosen)
     fallback = ExtractiveSummarizer()
     memory = TieredMemory(ChatSummarizer(server.client), fallback=fallback, settings=chosen.memory)
@@ -111,8 +113,12 @@ def watch(vllm: VllmServer, video: Path, seconds: float, *, dies_at: float = mat
         turns: list[Turn] = []
         sent: list[bytes] = []
 
+        summaries = 0
+
         async def note(request: httpx.Request) -> None:
+            nonlocal summaries
             sent.append(request.content)
+            summaries += f'"priority": {Rank.SUMMARY}'.encode() in request.content
 
         server.client.http.event_hooks = {"request": [note]}
 
@@ -122,10 +128,8 @@ def watch(vllm: VllmServer, video: Path, seconds: float, *, dies_at: float = mat
             turn.bytes = max(map(len, mine), default=0)
             turn.pixels = [name.decode() for body in mine for name in _PIXELS.findall(body)]
             turns.append(turn)
-            requests.extend(len(body) for body in sent)
             sent.clear()
 
-        requests: list[int] = []
         delegate = make_openai_delegate(DelegateOptions(model=vllm.model, openai_url=vllm.url, max_tokens=16))
         engine = Engine(
             model, clock, log, delegate=delegate, settings=EngineSettings(events=False), keeper=kept, witness=witness
@@ -133,15 +137,15 @@ def watch(vllm: VllmServer, video: Path, seconds: float, *, dies_at: float = mat
         engine.add_track("road", "camera")
         engine.instruct("Count the cars that pass")
         running = asyncio.create_task(engine.run())
-        asked = dead = False
+        asked, dead = 0, False
         for frame in road(video):
             if frame.t > seconds:
                 break
             await clock.sleep_until(frame.t)
             engine.offer_picture("road", frame.picture, frame.t)
-            if not asked and frame.t > 20:
-                asked = True
-                engine.tickets.submit(DelegateTask("d1", "What colour is the road?", "a road", engine.recent))
+            if asked < QUESTIONS and frame.t > 20 + 5 * asked:
+                asked += 1
+                engine.tickets.submit(DelegateTask(f"d{asked}", f"What is on lane {asked}?", "a road", engine.recent))
             if not dead and frame.t > dies_at:
                 dead = True
                 await in_thread(vllm.kill)
@@ -149,7 +153,7 @@ def watch(vllm: VllmServer, video: Path, seconds: float, *, dies_at: float = mat
                 await in_thread(vllm.start)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        return Session(list(log.recent()), turns, kept.items, requests)
+        return Session(list(log.recent()), turns, kept.items, summaries)
 
     return run_virtual(main())
 
@@ -198,16 +202,15 @@ def test_it_reads_how_sure_the_model_is_of_silence(session: Session):
 
 
 def test_a_server_that_dies_is_told_once_and_picked_up_again(session: Session):
-    assert [status.state for status in session.statuses("model.")] == ["model.failing", "model.recovered"]
+    told = [status.state for status in session.statuses("model.") if status.state != "model.hampered"]
+    assert told == ["model.failing", "model.recovered"]
     assert max(turn.second for turn in session.turns if turn.usage) >= SECONDS - 2
 
 
 def test_summaries_and_a_delegate_share_the_server(session: Session):
     summaries = [item for item in session.kept if item.kind == "summary"]
     assert len(summaries) >= 2
+    assert session.summaries >= 2
     ends = [event for event in session.log if isinstance(event, TicketEvent) and event.state is TicketState.DONE]
-    assert [event.id for event in ends] == ["d1"]
-    (artifact := Path(".artifacts")).mkdir(exist_ok=True)
-    (artifact / "vllm-session.json").write_text(
-        json.dumps([[t.second, t.bytes, t.usage and [t.usage.prompt, t.usage.cached], t.rolls] for t in session.turns])
-    )
+    assert ends
+    assert all(event.spent_tokens for event in ends)
