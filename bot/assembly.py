@@ -44,6 +44,7 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
         delegates=settings.delegate != NONE,
         summary_url=settings.summary_url,
         summary_name=settings.summary_name,
+        summary_key=settings.summary_key,
         codec=codec_settings(settings),
     )
     return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline, server=server))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.forgetting import forget
@@ -17,7 +17,7 @@ from bot.recording import NOTICE
 from joyvl_core.acts.chat import ChatSink, Deliver
 from joyvl_core.acts.listening import BargeIn
 from joyvl_core.acts.voice import Speaker
-from joyvl_core.addressing import Addressing, Forget, command, forgetting
+from joyvl_core.addressing import Addressing, Forget, cancelled_ticket, command, forgetting
 from joyvl_core.clock import LoopClock
 from joyvl_core.engine import Engine
 from joyvl_core.engine_settings import EngineSettings
@@ -138,7 +138,7 @@ class Participant:
             log,
             sinks=sinks or [TerminalSink(self._delivered)],
             delegate=delegate,
-            settings=self._brief.engine,
+            settings=replace(self._brief.engine, session=kept.keeper.session.id if kept else ""),
             on_request=self._on_request,
             on_thinking=self._show_thinking,
             keeper=kept.keeper if kept else None,
@@ -274,6 +274,8 @@ class Participant:
         addressed = addressed or read.to_bot
         if addressed and (what := forgetting(read.text)):
             self._forget(what, read.text)  # the model must not remember that it was asked to forget
+            return
+        if addressed and (ticket := cancelled_ticket(read.text)) and self.engine.tickets.cancel(ticket):
             return
         self.engine.add_chat(author, read.text if addressed else text, addressed=addressed)
         if addressed:

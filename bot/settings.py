@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         "", max_length=2_000, description="Where summaries are made: empty at the model's server, or `embedded`."
     )
     summary_name: str = Field("", max_length=300, description="The summarizing model's name there.")
+    summary_key: SecretStr = Field(SecretStr(""), description="The key there.")
     talkativeness: float = Field(0.5, ge=0, le=1, description="The dial: 0.5 leaves the model to itself.")
     voice: str = Field("system", description="Voice: the name of a `joyvl.voices` entry point, or `none`.")
     voice_activity: str = Field("silero", description="Tells speech from noise: a `joyvl.voice_activity` entry point.")

@@ -16,6 +16,7 @@ _COMMANDS: dict[Command, tuple[str, ...]] = {
     "unmute": ("unmute", "talk", "you can talk", "speak again", "取消静音", "可以说话了", "说话吧"),
 }
 _BY_WORDS: dict[str, Command] = {words: command for command, all_words in _COMMANDS.items() for words in all_words}
+_CANCEL = re.compile(r"(?:please\s+)?(?:cancel|取消)\s*(?:ticket\s+|question\s+)?(d\d{1,6})", re.IGNORECASE)
 _BRACKETS = re.compile(r"\s*[(（][^()（）]*[)）]")
 _FORGET = re.compile(
     r"(?:please )?(?:forget|erase|delete) (?:about )?(?P<en>.+)"
@@ -61,6 +62,12 @@ class Addressing:
             if found:
                 return Addressed(" ".join(stripped.split()), True)
         return Addressed(text.strip(), False)
+
+
+def cancelled_ticket(text: str) -> str | None:
+    """The id of the delegation that an addressed line cancels (`cancel d3`, `取消 d3`); None for everything else."""
+    found = _CANCEL.fullmatch(text.strip(_TRIM))
+    return found[1].lower() if found else None
 
 
 def command(text: str) -> Command | None:

@@ -56,7 +56,7 @@ from joyvl_core.ports import (
 )
 from joyvl_core.ports import Delegate as DelegatePort
 from joyvl_core.recalling import recall
-from joyvl_core.text import tidy
+from joyvl_core.text import language_of, tidy
 from joyvl_core.tick_record import tick_event
 from joyvl_core.triggers import Due, Triggers
 from joyvl_core.turns import Clause
@@ -291,7 +291,10 @@ class Engine:
         now, mail = self._clock.now(), self._inbox.take()
         recalled: tuple[Recollection, ...] = ()
         if terms is not None and terms.recall and self._archive is not None:
-            recalled = await recall(self._archive, mail, now, lambda error: self._health.failing("archive", error))
+            health = self._health
+            recalled = await recall(
+                self._archive, mail, now, partial(health.failing, "archive"), partial(health.works, "archive")
+            )
         shown = [view.frame.t for view in tracks if view.frame is not None]
         return Observation(
             n=next(self._ticks),
@@ -353,8 +356,9 @@ class Engine:
                 self._sending.send(observation, decision, text)
             case Delegate(note, question):
                 self._sending.send(observation, decision, note)
+                known = digest(observation, self._log)
                 task = DelegateTask(
-                    ticket or "", question, digest(observation, self._log), self._views.recent, self._settings.language
+                    ticket or "", question, known, self._views.recent, language_of(question), self._settings.session
                 )
                 self.tickets.submit(task, instruction=decision.instruction, reply_to=decision.reply_to)
             case Silence() if self._sending.said:

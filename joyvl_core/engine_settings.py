@@ -22,6 +22,7 @@ class EngineSettings:
         ttl: Seconds after which an act that was not said yet is stale.
         delegate_pictures: How many recent pictures go along with a delegated question.
         talkativeness: The dial at the start, 0 to 1: 0.5 leaves the model to itself.
+        session: The session's id, for delegates; "" where it has none.
         linger: Seconds that delegations under way get at the session's end, so that their results are kept.
     """
 
@@ -33,6 +34,7 @@ class EngineSettings:
     delegate_pictures: int = 4
     language: str = "en"
     talkativeness: float = 0.5
+    session: str = ""
     linger: float = 0.0
     codec: CodecSettings = field(default_factory=CodecSettings)
     gates: GateSettings = field(default_factory=GateSettings)

@@ -132,7 +132,10 @@ class Ledger(Protocol):
         ...
 
     async def committed(self) -> None:
-        """Returns once everything taken so far survives the end of this process."""
+        """Returns once all that must not be lost, of what was taken so far, survives the end of this process.
+
+        Silent ticks and statuses are not waited for: they follow within a second.
+        """
         ...
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from joyvl_core.addressing import Addressed, Addressing, Forget, command, forgetting
+from joyvl_core.addressing import Addressed, Addressing, Forget, cancelled_ticket, command, forgetting
 
 NAMES = Addressing("JoyVL (AI)")
 
@@ -83,3 +83,16 @@ def test_any_line_is_read(text):
     assert isinstance(read.to_bot, bool)
     command(read.text)
     forgetting(read.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ticket"),
+    [("cancel d3", "d3"), ("Please cancel question D12.", "d12"), ("取消 d3", "d3"), ("取消d3。", "d3")],
+)
+def test_a_delegation_is_cancelled_by_its_id(text: str, ticket: str):
+    assert cancelled_ticket(text) == ticket
+
+
+@pytest.mark.parametrize("text", ["cancel", "cancel i3", "cancel that", "don't cancel d3", "取消"])
+def test_nothing_else_cancels_a_delegation(text: str):
+    assert cancelled_ticket(text) is None

@@ -33,7 +33,10 @@ class Archive:
 
 def found(archive: Archive, mail: Mail) -> tuple[tuple[Recollection, ...], list[Exception]]:
     troubles: list[Exception] = []
-    return run_virtual(recall(archive, mail, 100.0, troubles.append)), troubles
+    worked: list[None] = []
+    hits = run_virtual(recall(archive, mail, 100.0, troubles.append, lambda: worked.append(None)))
+    assert len(worked) == (not troubles and bool(archive.asked))
+    return hits, troubles
 
 
 def test_only_what_is_meant_for_the_bot_is_looked_up_and_of_that_the_newest():

@@ -24,6 +24,7 @@ class ServerOptions:
         delegates: Whether delegation is offered to the model.
         summary_url: Where summaries are made; "" at the model's own server, `embedded` without a model.
         summary_name: The summarizing model's name there; "" takes the model's own, or the only one.
+        summary_key: Its key; the model's own goes to the model's own server alone.
         codec: How pictures are sent.
     """
 
@@ -36,4 +37,5 @@ class ServerOptions:
     delegates: bool = True
     summary_url: str = ""
     summary_name: str = ""
+    summary_key: SecretStr | None = None
     codec: CodecSettings = field(default_factory=CodecSettings)

@@ -24,6 +24,10 @@ MAX_SHOWN = 1_500
 """Characters of a result."""
 _RANK = 10.0
 """Reciprocal rank fusion: how slowly a rank loses weight."""
+_QUESTION = 0.4
+"""What a question that somebody asked weighs beside everything else."""
+_ASKING = ("?", "？", "吗", "呢")
+_BY_PEOPLE = frozenset({"chat", "heard"})
 
 
 async def search(
@@ -94,7 +98,9 @@ async def _recollections(
     best = sorted(scores, key=lambda entry: (-scores[entry], -entry))[: limit * 3]
     wanted = select(search_entries).where(search_entries.c.id.in_(best))
     rows = {row["id"]: row for row in (await connection.execute(wanted)).mappings()}
-    distinct = {row["text"]: row for row in (rows[entry] for entry in reversed(best) if entry in rows)}
+    scores = {entry: scores[entry] * _worth(row["kind"], row["text"]) for entry, row in rows.items()}
+    best = sorted(scores, key=lambda entry: (-scores[entry], -entry))
+    distinct = {row["text"]: row for row in (rows[entry] for entry in reversed(best))}
     chosen = sorted(distinct.values(), key=lambda row: best.index(row["id"]))[:limit]
     return tuple(
         [
@@ -109,6 +115,12 @@ async def _recollections(
             for row in chosen
         ]
     )
+
+
+def _worth(kind: str, text: str) -> float:
+    """What an entry is worth as an answer: that the same was asked before answers nothing."""
+    asked = kind in _BY_PEOPLE and text.rstrip(" \"'”’)）").endswith(_ASKING)
+    return _QUESTION if asked else 1.0
 
 
 async def _thumbnail(connection: AsyncConnection, session: str, t: float) -> bytes | None:

@@ -72,7 +72,7 @@ def _make(profile: Profile, language: str, server: ServerOptions) -> ChatComplet
     if not server.summary_url:
         summarizer = ChatSummarizer(asked.client)
     elif server.summary_url != EMBEDDED:
-        elsewhere = ChatClient(server.summary_url, model=server.summary_name or server.name, key=server.key)
+        elsewhere = ChatClient(server.summary_url, model=server.summary_name or server.name, key=server.summary_key)
         summarizer = ChatSummarizer(elsewhere)
     memory = TieredMemory(summarizer, fallback=fallback, settings=options.memory, language=language)
     return ChatCompletionsModel(options, asked, memory, understanding=Understanding(), also_closes=elsewhere)
