@@ -52,6 +52,9 @@ def examine(settings: Settings) -> Iterable[Finding]:
     yield _livekit_server()
     yield _livekit(settings)
     yield _delegate(settings)
+    yield _kept_sessions(settings)
+    if settings.model != "embedded":
+        yield _served_model(settings)
 
 
 def _python() -> Finding:
@@ -179,3 +182,27 @@ def _delegate(settings: Settings) -> Finding:
         return Finding("Delegate", Verdict.PARTLY, "none: hard questions get no answer", "Set JOYVL_DELEGATE.")
     asyncio.run(delegate.aclose())
     return Finding("Delegate", Verdict.OK, delegate.name)
+
+
+def _kept_sessions(settings: Settings) -> Finding:
+    from bot.keeping import check_database
+
+    try:
+        asyncio.run(check_database(settings))
+    except JoyVLError as error:
+        return Finding("Kept sessions", Verdict.PARTLY, str(error), error.hint or "Start with --no-keep.")
+    return Finding("Kept sessions", Verdict.OK, "the database can be written")
+
+
+def _served_model(settings: Settings) -> Finding:
+    from bot.assembly import ready_model
+
+    async def ask() -> None:
+        async with ready_model(settings):
+            pass
+
+    try:
+        asyncio.run(ask())
+    except JoyVLError as error:
+        return Finding("Served model", Verdict.MISSING, str(error), error.hint, needed=True)
+    return Finding("Served model", Verdict.OK, "it answers; `joyvl model check` tells what it can do", needed=True)

@@ -11,7 +11,7 @@ from joyvl_core.text import tidy
 
 PRIVATE = (
     *("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted"),
-    *("session.", "store.", "archive.", "recording.", "delegate."),
+    *("session.", "store.", "archive.", "recording.", "delegate.", "model.hampered"),
 )
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
 _STOPS = (".", "!", "?", "…", "。", "！", "？")

@@ -6,6 +6,7 @@ import pytest
 from bot import diagnosis
 from bot.diagnosis import Verdict, examine
 from bot.settings import load_settings
+from tests.stand_ins.model_server import ModelServer
 
 HIDDEN = "s3cr3t-0123456789abcdef0123456789abcdef"
 
@@ -72,3 +73,19 @@ def test_a_delegate_that_lacks_its_settings_says_which(monkeypatch, tmp_path):
     script = tmp_path / "answers.json"
     script.write_text(json.dumps([{"ask": "who", "answer": "Ann."}]))
     assert found(monkeypatch, delegate="scripted", delegate_script=script)["Delegate"].verdict is Verdict.OK
+
+
+def test_a_database_that_cannot_be_used_is_told_with_its_fix(monkeypatch):
+    finding = found(monkeypatch, database_url="postgresql://nobody:s3cret@127.0.0.1:1/nothing")["Kept sessions"]
+    assert finding.verdict is Verdict.PARTLY
+    assert finding.fix
+    assert "s3cret" not in finding.detail + finding.fix
+
+
+def test_a_served_model_is_asked(monkeypatch):
+    with ModelServer() as server:
+        assert found(monkeypatch, model="joyvl", model_url=server.url)["Served model"].verdict is Verdict.OK
+    finding = found(monkeypatch, model="joyvl", model_url=server.url)["Served model"]
+    assert finding.verdict is Verdict.MISSING
+    assert finding.fix
+    assert "Served model" not in found(monkeypatch)
