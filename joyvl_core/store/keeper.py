@@ -157,7 +157,8 @@ class SessionKeeper:
                 the last attempt to write failed.
         """
         if self._failed is not None and self._buffer:
-            raise self._failed
+            # Raised again and again, it must not gather where it has been.
+            raise self._failed.with_traceback(None)
         target = self._needed
         if not self._is_written(target):
             self._urged.set()
@@ -165,9 +166,9 @@ class SessionKeeper:
             async with asyncio.timeout(COMMIT_WITHIN), self._flushed:
                 await self._flushed.wait_for(lambda: self._stale is not None or self._is_written(target))
         except TimeoutError:
-            raise self._failed or late(COMMIT_WITHIN) from None
+            raise (self._failed or late(COMMIT_WITHIN)).with_traceback(None) from None
         if self._stale:
-            raise self._stale
+            raise self._stale.with_traceback(None)
         if self._refused:
             self._refused = False
             raise not_taken()
