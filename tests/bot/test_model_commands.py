@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,11 +137,15 @@ def engine_of(lines: list[str]) -> int:
 
 
 def still_there(pid: int) -> bool:
-    """Whether a process is still there, and not only waiting to be reaped."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    """Whether a process stays, and is not only waiting to be reaped: a killed one takes a moment to go."""
+    for _ in range(200):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return False
+        except psutil.NoSuchProcess:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def test_it_is_awaited_warmed_up_and_ended_with_its_engine(fake: Path, free_port: int):
