@@ -45,7 +45,9 @@ CHUNK = 60
 DIES_AT = 110
 LARGEST = 64 * 1024
 QUESTIONS = 12
-"""To the delegate: the tiny model answers some of them with nothing at all."""
+"""To the delegate: the tiny model answers most of them with nothing at all."""
+ENDS = (TicketState.DONE, TicketState.FAILED, TicketState.TIMED_OUT)
+NOTHING = "the model's server answered without a word"
 _PIXELS = re.compile(rb'"url":"data:image/jpeg;base64,[^"]*"\},"uuid":"([^"]+)"')
 
 
@@ -211,6 +213,7 @@ def test_summaries_and_a_delegate_share_the_server(session: Session):
     summaries = [item for item in session.kept if item.kind == "summary"]
     assert len(summaries) >= 2
     assert session.summaries >= 2
-    ends = [event for event in session.log if isinstance(event, TicketEvent) and event.state is TicketState.DONE]
-    assert ends
-    assert all(event.spent_tokens for event in ends)
+    ends = [event for event in session.log if isinstance(event, TicketEvent) and event.state in ENDS]
+    answered = [event for event in ends if event.state is TicketState.DONE or event.digest == NOTHING]
+    assert len(answered) == len(ends) == QUESTIONS
+    assert all(event.spent_tokens for event in ends if event.state is TicketState.DONE)
