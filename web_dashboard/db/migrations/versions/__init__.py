@@ -1,0 +1,1 @@
+"""The control plane's migrations: a branch of their own, beside the core's."""

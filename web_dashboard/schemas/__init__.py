@@ -1,0 +1,1 @@
+"""What crosses the control plane's edges: what people and programs send, and what they get."""
