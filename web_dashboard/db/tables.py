@@ -165,6 +165,8 @@ jobs = Table(
     Column("wanted", String(16), nullable=False),
     # `fleet.states.State`.
     Column("state", String(16), nullable=False),
+    # When it came into this state.
+    _time("since"),
     Column("reason", String(200), nullable=False),
     Column("remedy", Text, nullable=False),
     # Where it runs: process or pool; "" where it doesn't.
@@ -175,7 +177,9 @@ jobs = Table(
     Column("start", Integer, nullable=False),
     # Hash of the token by which its process is known.
     Column("token", String(MAX_TOKEN), nullable=False),
+    # Starts that came to a bad end, and when the first of them did: both begin anew after a good while.
     Column("failures", Integer, nullable=False),
+    _time("failing_since"),
     # Not to be started before this.
     _time("not_before"),
     _time("heard", nullable=True),
@@ -186,7 +190,7 @@ jobs = Table(
     Column("read_epoch", Integer, nullable=False),
     Column("read_seq", _NUMBER, nullable=False),
     Index(None, "created"),
-    Index(None, "wanted"),
+    Index(None, "state"),
 )
 
 marks = Table(

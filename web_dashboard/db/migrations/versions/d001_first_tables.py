@@ -206,6 +206,7 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=200), nullable=False),
         sa.Column("wanted", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("since", sa.Float(precision=53), nullable=False),
         sa.Column("reason", sa.String(length=200), nullable=False),
         sa.Column("remedy", sa.Text(), nullable=False),
         sa.Column("runner", sa.String(length=16), nullable=False),
@@ -213,6 +214,7 @@ def upgrade() -> None:
         sa.Column("start", sa.Integer(), nullable=False),
         sa.Column("token", sa.String(length=64), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failing_since", sa.Float(precision=53), nullable=False),
         sa.Column("not_before", sa.Float(precision=53), nullable=False),
         sa.Column("heard", sa.Float(precision=53), nullable=True),
         sa.Column("created", sa.Float(precision=53), nullable=False),
@@ -227,7 +229,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
     op.create_index(op.f("ix_jobs_created"), "jobs", ["created"], unique=False)
-    op.create_index(op.f("ix_jobs_wanted"), "jobs", ["wanted"], unique=False)
+    op.create_index(op.f("ix_jobs_state"), "jobs", ["state"], unique=False)
     op.create_table(
         "shares",
         sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
@@ -271,7 +273,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sign_ins_user"), table_name="sign_ins")
     op.drop_table("sign_ins")
     op.drop_table("shares")
-    op.drop_index(op.f("ix_jobs_wanted"), table_name="jobs")
+    op.drop_index(op.f("ix_jobs_state"), table_name="jobs")
     op.drop_index(op.f("ix_jobs_created"), table_name="jobs")
     op.drop_table("jobs")
     op.drop_table("destinations")
