@@ -9,7 +9,6 @@ next observation.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
@@ -23,13 +22,13 @@ from joyvl_core.asked import DelegateTask
 from joyvl_core.asking import Asking
 from joyvl_core.clock import Clock
 from joyvl_core.delegation import Tickets, digest
-from joyvl_core.engine_settings import EngineSettings
+from joyvl_core.engine_settings import EngineSettings, Progress
 from joyvl_core.errors import JoyVLError
-from joyvl_core.events import ChatEvent, EventLog, SpeechEvent
+from joyvl_core.events import EventLog
 from joyvl_core.health import Health
-from joyvl_core.inbox import Inbox
 from joyvl_core.instructions import Instructions
-from joyvl_core.media import Picture, Rgb
+from joyvl_core.lines import Lines
+from joyvl_core.media import Picture
 from joyvl_core.memory.items import MemoryItem
 from joyvl_core.observation import (
     ChatLine,
@@ -55,18 +54,14 @@ from joyvl_core.ports import (
     TurnTaker,
 )
 from joyvl_core.ports import Delegate as DelegatePort
+from joyvl_core.prompter import Prompter
 from joyvl_core.recalling import recall
-from joyvl_core.text import language_of, tidy
+from joyvl_core.text import language_of
 from joyvl_core.tick_record import tick_event
 from joyvl_core.triggers import Due, Triggers
 from joyvl_core.turns import Clause
 from joyvl_core.viewing import Views
 from joyvl_core.watching import Watch
-
-MAX_LINE = 2_000
-"""Longest chat or speech line shown to the model, in characters."""
-MAX_NAME = 80
-"""Longest name of who wrote or spoke it."""
 
 
 class Engine:
@@ -84,6 +79,8 @@ class Engine:
 
     Attributes:
         talkativeness: The dial, 0 to 1; it may be turned at any time.
+        views: Every track as it is now.
+        prompter: Says what an operator has it say.
     """
 
     def __init__(
@@ -116,16 +113,11 @@ class Engine:
         self.gates = Gates(settings.gates)
         self._sending = Sending(self.gates, sinks, clock, log, ttl=settings.ttl, failed=partial(failing, "sink"))
         self.tickets = Tickets(delegate, clock, log, self._on_news, settings.delegation)
-        self._views = Views(
+        self.views = Views(
             clock, keep=settings.delegate_pictures, failed=partial(failing, "codec"), settings=settings.codec
         )
-        self._triggers = Triggers(
-            clock,
-            interval=settings.interval,
-            floor=settings.floor,
-            events=settings.events,
-            turns=isinstance(model, TurnTaker),
-        )
+        turns, interval = isinstance(model, TurnTaker), settings.interval
+        self._triggers = Triggers(clock, interval=interval, floor=settings.floor, events=settings.events, turns=turns)
         self._watch = Watch(
             clock,
             model if isinstance(model, FrameWatcher) else None,
@@ -134,12 +126,13 @@ class Engine:
             works=partial(self._health.works, "look"),
             rates=settings.rates,
         )
-        self._inbox = Inbox(
-            lambda count: log.status(
-                "chat.dropped", f"{count} lines came faster than the model reads: they are left out"
-            )
+        self._lines = Lines(clock, log)
+        self._inbox = self._lines.inbox
+        self._ticks, self._skipped = 0, 0
+        wake = self._triggers.ask_moment
+        self.prompter = Prompter(
+            clock, log, self._sending, number=self._next_number, wake=wake, commit=self._health.committed
         )
-        self._lines, self._ticks = itertools.count(1), itertools.count()
         self._showing: Observation | None = None
         if isinstance(model, Streaming):
             model.on_clause(self._say_early)
@@ -163,30 +156,44 @@ class Engine:
 
     def forget(self, since: float, until: float) -> None:
         """The model forgets what happened between two session seconds; what is stored is erased by its owner."""
-        self._views.forget()
+        self.views.forget()
         if isinstance(self._model, Remembering):
             self._model.forget(since, until)
 
     @property
-    def recent(self) -> tuple[Rgb, ...]:
-        """The pictures that last brought something new, oldest first."""
-        return self._views.recent
+    def progress(self) -> Progress:
+        """How far the loop is."""
+        meter = self.views.meter
+        return Progress(self._ticks, self._skipped, self._triggers.next, meter.coded, meter.dense)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it looks at nothing for now."""
+        return self._triggers.held
+
+    def pause(self, paused: bool) -> None:
+        """Looks at nothing, so that no tick comes, or looks again. What people write meanwhile waits."""
+        self._triggers.hold(paused)
+        if paused:
+            self.views.blank()
 
     # --- what comes in ----------------------------------------------------------------------
 
     def add_track(self, track: str, label: str) -> None:
         """A video track is there."""
-        if not self._views.add(track, label):
+        if not self.views.add(track, label):
             self._log.status("track.refused", f"too many video tracks, {label} is not watched", "stop another camera")
 
     def remove_track(self, track: str) -> None:
         """A video track has ended."""
-        self._views.remove(track)
+        self.views.remove(track)
         self._watch.forget(track)
 
     def offer_picture(self, track: str, picture: Picture, pts: float) -> None:
         """A picture arrived; `pts` are the track's own seconds."""
-        if frame := self._views.offer(track, picture, pts):
+        if self.paused:
+            return
+        if frame := self.views.offer(track, picture, pts):
             try:
                 self._watch.offer(frame)
             except Exception as error:  # whatever a decoder hands over: a room is never told of it
@@ -194,22 +201,14 @@ class Engine:
 
     def add_chat(self, author: str, text: str, *, addressed: bool = False) -> ChatLine:
         """Somebody wrote a line. An addressed one brings a tick at once."""
-        words, name = tidy(text, MAX_LINE), tidy(author, MAX_NAME)
-        line = ChatLine(f"c{next(self._lines)}", name, words, self._clock.now(), addressed)
-        self._log.write(
-            ChatEvent(**self._log.stamp(), id=line.id, author=line.author, text=line.text, addressed=addressed)
-        )
-        self._inbox.add(line)
+        line = self._lines.chat(author, text, addressed=addressed)
         if addressed:
             self._triggers.add(Trigger.CHAT)
         return line
 
     def add_speech(self, speaker: str, text: str, *, final: bool = True, addressed: bool = False) -> SpeechLine:
         """Somebody said something. The end of an utterance brings a tick at once."""
-        words, name = tidy(text, MAX_LINE), tidy(speaker, MAX_NAME)
-        line = SpeechLine(f"s{next(self._lines)}", name, words, self._clock.now(), final, addressed)
-        self._log.write(SpeechEvent(**self._log.stamp(), id=line.id, speaker=line.speaker, text=line.text, final=final))
-        self._inbox.add(line)
+        line = self._lines.speech(speaker, text, final=final, addressed=addressed)
         if final:
             self._triggers.add(Trigger.SPEECH)
         return line
@@ -258,10 +257,12 @@ class Engine:
         watching, began = asyncio.create_task(self._watch.run(), name="watch"), self._clock.now()
         try:
             while True:
-                await self._tick(await self._triggers.due())
+                due = await self._triggers.due()
+                await (self._tick(due) if due.triggers else self.prompter.recite())
         finally:
             watching.cancel()
-            if (meter := self._views.meter).frames:
+            self.prompter.close()
+            if (meter := self.views.meter).frames:
                 self._log.status("codec.report", meter.report(self._clock.now() - began))
             await asyncio.gather(watching, return_exceptions=True)
             await self.aclose()
@@ -275,6 +276,7 @@ class Engine:
 
     async def _tick(self, due: Due) -> None:
         self._sending.begin()
+        self._skipped += due.skipped
         observation = self._showing = await self._observe(due)
         decision = await self._decide(observation)
         self._showing = None
@@ -287,7 +289,7 @@ class Engine:
 
     async def _observe(self, due: Due) -> Observation:
         terms = self._model.terms() if isinstance(self._model, TurnTaker) else None
-        tracks = await self._views.now(terms)
+        tracks = await self.views.now(terms)
         now, mail = self._clock.now(), self._inbox.take()
         recalled: tuple[Recollection, ...] = ()
         if terms is not None and terms.recall and self._archive is not None:
@@ -297,7 +299,7 @@ class Engine:
             )
         shown = [view.frame.t for view in tracks if view.frame is not None]
         return Observation(
-            n=next(self._ticks),
+            n=self._next_number(),
             t=max(shown, default=now),
             now=now,
             wall=self._clock.wall(),
@@ -314,10 +316,14 @@ class Engine:
             talkativeness=self.talkativeness,
         )
 
+    def _next_number(self) -> int:
+        self._ticks += 1
+        return self._ticks - 1
+
     async def _decide(self, observation: Observation) -> Decision:
         try:
             # A wish that the model acts on must survive the process that acted.
-            await self._commit()
+            await self._health.committed()
             decision = await self._asking.ask(observation)
         except Exception as error:  # whatever a model raises: silence, and a status that says why
             self._health.failing("model", error)
@@ -350,7 +356,7 @@ class Engine:
         self._log.write(record)
         self._follow(decision)
         if not isinstance(action, Silence):
-            await self._commit()
+            await self._health.committed()
         match action:
             case Speak(text):
                 self._sending.send(observation, decision, text)
@@ -358,20 +364,11 @@ class Engine:
                 self._sending.send(observation, decision, note)
                 known = digest(observation, self._log)
                 task = DelegateTask(
-                    ticket or "", question, known, self._views.recent, language_of(question), self._settings.session
+                    ticket or "", question, known, self.views.recent, language_of(question), self._settings.session
                 )
                 self.tickets.submit(task, instruction=decision.instruction, reply_to=decision.reply_to)
             case Silence() if self._sending.said:
                 self._sending.send(observation, decision, "")
-
-    async def _commit(self) -> None:
-        """What was written survives this process; a store that fails is told, and doesn't silence the bot."""
-        try:
-            await self._log.committed()
-        except JoyVLError as error:
-            self._health.failing("store", error)
-        else:
-            self._health.works("store")
 
     def _follow(self, decision: Decision) -> None:
         """Carries out what the model found that people asked for."""

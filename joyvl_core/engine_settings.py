@@ -40,3 +40,22 @@ class EngineSettings:
     gates: GateSettings = field(default_factory=GateSettings)
     rates: LookRates = field(default_factory=LookRates)
     delegation: DelegationSettings = field(default_factory=DelegationSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the loop is.
+
+    Attributes:
+        ticks: Ticks made so far.
+        skipped: Regular ticks that were missed, because the model was late.
+        next_tick: Session second of the next regular tick.
+        tokens: Tokens that pictures cost so far.
+        tokens_dense: What they would have cost, had each been sent whole.
+    """
+
+    ticks: int
+    skipped: int
+    next_tick: float
+    tokens: int
+    tokens_dense: int

@@ -38,3 +38,12 @@ class Health:
         if part in self._ill:
             self._ill.discard(part)
             self._log.status(f"{part}.recovered", f"the {part} works again")
+
+    async def committed(self) -> None:
+        """What was written survives this process; a store that fails is told, and doesn't silence the bot."""
+        try:
+            await self._log.committed()
+        except JoyVLError as error:
+            self.failing("store", error)
+        else:
+            self.works("store")

@@ -22,6 +22,7 @@ class Trigger(StrEnum):
     RESULT = "result"
     TIMER = "timer"
     INSTRUCTION = "instruction"
+    OPERATOR = "operator"
 
 
 class FrameKind(StrEnum):

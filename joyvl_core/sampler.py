@@ -76,6 +76,11 @@ class Sampler:
         slot.frame = Frame(track, picture, slot.timeline.at(pts, slot.arrived))
         return slot.frame
 
+    def blank(self) -> None:
+        """Drops the newest frames; the slots stay open."""
+        for slot in self._slots.values():
+            slot.frame = None
+
     def slots(self) -> dict[str, Slot]:
         """The open slots by track, oldest track first. Not to be changed by the caller."""
         return self._slots

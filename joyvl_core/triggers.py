@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import inf
 
 from joyvl_core.clock import Clock
 from joyvl_core.observation import Trigger
@@ -20,7 +21,7 @@ class Due:
     """A tick that is due.
 
     Attributes:
-        triggers: Why, in the order the reasons came.
+        triggers: Why, in the order the reasons came; none where only a moment between two ticks was asked for.
         since: Session second of the earliest reason.
         skipped: Grid points that passed unseen because the last tick took too long.
     """
@@ -61,6 +62,30 @@ class Triggers:
         self._timer: float | None = None
         self._next: float | None = None
         self._last = float("-inf")
+        self._held = self._moment = False
+        self._released = float("-inf")
+
+    @property
+    def held(self) -> bool:
+        """Whether no tick comes for now."""
+        return self._held
+
+    @property
+    def next(self) -> float:
+        """Session second of the next regular tick."""
+        return self._clock.now() if self._next is None else self._next
+
+    def hold(self, held: bool) -> None:
+        """Holds all ticks back, or lets them come again; those held back are not counted as missed."""
+        if self._held and not held:
+            self._next, self._released = None, self._clock.now()
+        self._held = held
+        self._woken.set()
+
+    def ask_moment(self) -> None:
+        """Asks for a moment between two ticks, at once: it comes as a tick without a reason, held or not."""
+        self._moment = True
+        self._woken.set()
 
     def add(self, trigger: Trigger) -> None:
         """Notes a reason; with events on, the next tick comes as soon as the floor allows."""
@@ -76,17 +101,26 @@ class Triggers:
     async def due(self) -> Due:
         """Waits until a tick is due and takes all reasons that have come by then."""
         if self._next is None:
-            now = self._clock.now()
-            # A second's only turn is too dear to be spent before there is a picture.
-            self._next = _second(now) + TURN_AT if self._turns else now
-        while (wait := self._seconds_left()) > 0:
+            self._begin()
+        while (wait := self._seconds_left()) > 0 and not self._moment:
             self._woken.clear()
             try:
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(None if self._held else wait):
                     await self._woken.wait()
             except TimeoutError:
                 continue
+            if self._next is None:
+                self._begin()
+        if self._moment:
+            self._moment = False
+            return Due((), self._clock.now(), 0)
         return self._take()
+
+    def _begin(self) -> None:
+        """The grid begins now, or anew."""
+        now = self._clock.now()
+        # A second's only turn is too dear to be spent before there is a picture.
+        self._next = _second(now) + TURN_AT if self._turns else now
 
     @property
     def _starting(self) -> bool:
@@ -94,8 +128,10 @@ class Triggers:
         return self._last == float("-inf")
 
     def _seconds_left(self) -> float:
+        if self._held:
+            return inf
         now = self._clock.now()
-        at = now if self._next is None else self._next
+        at = self.next
         if self._events and not (self._turns and self._starting):
             if self._timer is not None:
                 at = min(at, self._timer)
@@ -134,7 +170,8 @@ class Triggers:
     def _passed(self, now: float) -> int:
         """Regular ticks that should have come since the last tick and did not, the one at `now` left out."""
         if self._turns:
-            return max(0, int((_second(now) - _second(self._last)) / self._interval) - 1)
+            since = _second(max(self._last, self._released))
+            return max(0, int((_second(now) - since) / self._interval) - 1)
         return int((now + _HAIR - (self._next or 0.0)) / self._interval)
 
     def _after(self, now: float) -> float:

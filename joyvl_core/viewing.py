@@ -62,6 +62,16 @@ class Views:
         return self._sampler.offer(track, picture, pts)
 
     @property
+    def frames(self) -> tuple[tuple[str, Frame | None], ...]:
+        """Every track's label and its newest frame, oldest track first."""
+        return tuple((slot.label, slot.frame) for slot in self._sampler.slots().values())
+
+    def blank(self) -> None:
+        """Drops the newest frames: nothing is seen until others come."""
+        self._sampler.blank()
+        self._shown.clear()
+
+    @property
     def recent(self) -> tuple[Rgb, ...]:
         """The pictures that last brought something new, oldest first."""
         return tuple(self._recent)
