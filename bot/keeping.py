@@ -105,6 +105,7 @@ async def beginning(
     jsonl: str | None,
     keep: bool,
     session: str | None = None,
+    timeline: bool = True,
     wall: Callable[[], float] = time.time,
 ) -> AsyncIterator[Begun]:
     """Begins a session, or takes one up again, and writes down its end.
@@ -115,6 +116,7 @@ async def beginning(
         jsonl: A file for its log too, or `-` for stdout.
         keep: Whether it is kept at all.
         session: Id of a session: taken up again where it exists.
+        timeline: Whether a person reads along at a terminal.
         wall: Unix seconds of this moment.
 
     Raises:
@@ -122,7 +124,7 @@ async def beginning(
     """
     if not keep:
         clock = LoopClock(started=False)
-        out = Outputs(clock, jsonl)
+        out = Outputs(clock, jsonl, timeline=timeline)
         try:
             yield Begun(clock, out)
         finally:
@@ -135,7 +137,7 @@ async def beginning(
     async with Store.open(database_url(settings), embedder=SentenceEmbedder(), wall=wall) as store:
         begun = await store.begin(session, room=room[:200], wall=wall())
         clock = await _clock(begun, wall)
-        out = Outputs(clock, jsonl)
+        out = Outputs(clock, jsonl, timeline=timeline)
         lost: asyncio.Future[StayFailedError] = asyncio.get_running_loop().create_future()
         keeper = SessionKeeper(store, begun, clock, trouble=lambda error: _trouble(out.log, error, lost))
         album = Album(keeper, lambda words: out.log.status("recording.failing", words))

@@ -11,10 +11,12 @@ from joyvl_core.text import tidy
 
 PRIVATE = (
     *("room.", "track.", "log.", "voice.", "codec.", "look.", "sink.", "chat.", "asked.", "unmuted"),
-    *("session.", "store.", "archive.", "recording.", "delegate.", "model.hampered"),
+    *("session.", "store.", "archive.", "recording.", "delegate.", "model.hampered", "link.", "talkativeness"),
 )
 """Statuses of these parts concern whoever runs the bot, not the people in the room."""
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
+_EACH_TIME = ("paused", "resumed")
+"""The room must know at every moment whether it is watched: these are told however often they come."""
 _LONGEST = 500
 _REMEMBERED = 256
 _SAME_AFTER = 60.0
@@ -46,6 +48,8 @@ class Notices:
         """Whether the room knows this already."""
         if event.state == "understood" and event.instruction and self._asked_here(event.instruction):
             return True
+        if event.state in _EACH_TIME:
+            return False
         same, now = (event.state, event.reason, event.instruction), self._clock.now()
         before = self._told_at.get(same)
         if before is not None and (event.instruction or now - before < _SAME_AFTER):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from bot.brief import OPERATOR, Brief, Say
+from bot.errands import Errands, end
 from bot.forgetting import forget
 from bot.keeping import Kept
+from bot.live_voice import LiveVoice, WhileHeard
 from bot.notices import Notices
 from bot.outbox import Outbox
-from bot.phrases import ANNOUNCEMENT, GOODBYE, MUTED, UNMUTED
+from bot.phrases import ANNOUNCEMENT, GOODBYE, MUTED, PAUSED, RESUMED, UNMUTED
 from bot.recording import NOTICE
 from joyvl_core.acts.chat import ChatSink, Deliver
 from joyvl_core.acts.listening import BargeIn
@@ -20,8 +23,7 @@ from joyvl_core.acts.voice import Speaker
 from joyvl_core.addressing import Addressing, Forget, cancelled_ticket, command, forgetting
 from joyvl_core.clock import LoopClock
 from joyvl_core.engine import Engine
-from joyvl_core.engine_settings import EngineSettings
-from joyvl_core.errors import BadInputError, JoyVLError
+from joyvl_core.errors import JoyVLError
 from joyvl_core.events import DeliveryEvent, EventLog
 from joyvl_core.media import AudioChunk, Picture
 from joyvl_core.observation import Request
@@ -39,48 +41,8 @@ from joyvl_core.ports import (
 )
 from joyvl_core.text import language_of
 
-OPERATOR = "operator"
-"""Author of the instructions that the bot came with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Persona:
-    """Who the bot is in a room."""
-
-    name: str = "JoyVL (AI)"
-    language: str = "en"
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """A viewer's line of chat that is put in `t` seconds after joining."""
-
-    t: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """What a participant is sent into a room with.
-
-    Attributes:
-        chat: Whether the room has a chat to post in and to announce itself in.
-        seconds: Ends the stay so many seconds after joining.
-
-    Raises:
-        BadInputError: An instruction has no words.
-    """
-
-    persona: Persona = field(default_factory=Persona)
-    instructions: tuple[str, ...] = ()
-    says: tuple[Say, ...] = ()
-    chat: bool = True
-    seconds: float | None = None
-    engine: EngineSettings = field(default_factory=EngineSettings)
-
-    def __post_init__(self) -> None:
-        if not all(text.split() for text in self.instructions):
-            raise BadInputError("An instruction needs words.", source="instructions", kind="empty")
+_LAST_WORDS = 3.0
+"""Seconds in which last words are said."""
 
 
 class TerminalSink:
@@ -99,6 +61,11 @@ class Participant:
     """Joins a room, watches, speaks, and leaves; `run` is its whole life.
 
     It implements the `RoomListener` port: the room delivers here.
+
+    Attributes:
+        engine: Its loop.
+        status: Where its stay stands.
+        people: Who is in the room beside it.
     """
 
     def __init__(
@@ -113,7 +80,9 @@ class Participant:
         delegate: Delegate | None = None,
         brief: Brief | None = None,
         kept: Kept | None = None,
+        live: LiveVoice | None = None,
     ) -> None:
+        self._live = live
         self._room = room
         self._kept = kept
         self._tts = voice
@@ -126,17 +95,18 @@ class Participant:
         self._ended = RoomStatus(RoomState.LEFT, "ended")
         self._leaving = False
         self._speaking = self._thinking = False
-        self._errands: set[asyncio.Task[None]] = set()
+        self.status = RoomStatus(RoomState.JOINING, "starting")
+        self.people: tuple[str, ...] = ()
+        self._errands = Errands(lambda words: log.status("room.errand_failed", words))
         self._outbox = Outbox(lambda words: log.status("room.send_failed", words))
         self._chat = ChatSink(room.send_chat, clock, self._delivered) if self._brief.chat else None
         self._speaker = self._make_speaker()
         self._barge_in = self._make_barge_in(make_vad)
-        sinks: list[ActSink] = [sink for sink in (self._speaker, self._chat) if sink is not None]
         self.engine = Engine(
             kept.recorder.watched(model) if kept and kept.recorder else model,
             clock,
             log,
-            sinks=sinks or [TerminalSink(self._delivered)],
+            sinks=self._sinks(),
             delegate=delegate,
             settings=replace(self._brief.engine, session=kept.keeper.session.id if kept else ""),
             on_request=self._on_request,
@@ -149,8 +119,15 @@ class Participant:
             tell = Notices(clock, lambda words: self._outbox.put(lambda: room.send_chat(words)), self._asked_here)
             log.subscribe(tell.hear)
 
+    def _sinks(self) -> list[ActSink]:
+        """Where acts go. Where a room takes neither voice nor chat, people read the log, and may hear them live."""
+        spoken: list[ActSink] = [self._speaker] if self._speaker else []
+        if self._speaker and self._live and self._room.voice is None:
+            return [WhileHeard(self._speaker, self._live), self._chat or TerminalSink(self._delivered)]
+        return [*spoken, *([self._chat] if self._chat else [])] or [TerminalSink(self._delivered)]
+
     def _make_speaker(self) -> Speaker | None:
-        track = self._room.voice
+        track = self._live.track(self._room.voice) if self._live else self._room.voice
         if self._tts is None or track is None:
             return None
         return Speaker(
@@ -192,7 +169,8 @@ class Participant:
                 if task.done() and (error := task.exception()):
                     raise error
         finally:
-            await _end([stay, *work, *self._errands])
+            await end([stay, *work])
+            await self._errands.aclose()
             await self.engine.aclose()
         return self._ended
 
@@ -224,7 +202,7 @@ class Participant:
     async def _watch(self) -> None:
         await self._joined.wait()
         for say in self._brief.says:
-            self._run_errand(self._say(say))
+            self._errands.run(self._say(say))
         await self.engine.run()
 
     async def _say(self, say: Say) -> None:
@@ -248,8 +226,9 @@ class Participant:
             self._joined_at = self._clock.now()
             self._joined.set()
             self._greet_room()
-            if self._speaker and self._tts:
-                self._run_errand(self._warm_voice(self._tts))
+            if self._speaker and self._tts and self._room.voice:
+                self._errands.run(self._warm_voice(self._tts))
+        self.status = status
         if status.state in (RoomState.LEFT, RoomState.FAILED):
             self._ended = status
         self._log.status(f"room.{status.state}", status.reason, status.remedy)
@@ -266,7 +245,7 @@ class Participant:
         self.engine.offer_picture(track, picture, pts)
 
     def on_audio(self, participant: str, chunk: AudioChunk) -> None:
-        if self._barge_in:
+        if self._barge_in and not self.engine.paused:
             self._barge_in.feed(participant, chunk)
 
     def on_chat(self, author: str, text: str, *, addressed: bool = False) -> None:
@@ -282,7 +261,44 @@ class Participant:
             self._obey(read.text)
 
     def on_people(self, people: tuple[str, ...]) -> None:
+        self.people = people
         self._log.status("room.people", ", ".join(people)[:300] or "nobody")
+
+    # --- what it may be told to do, by the room or by whoever runs it ---------------------------
+
+    def mute(self, language: str = "") -> None:
+        """Says nothing more until it is told to, at once."""
+        self._fall_silent()
+        self.engine.gates.muted = True
+        self._log.status("muted", *MUTED[language or self._brief.persona.language])
+
+    def unmute(self, language: str = "") -> None:
+        """May speak again."""
+        self.engine.gates.talk()
+        self._log.status("unmuted", UNMUTED[language or self._brief.persona.language])
+
+    def pause(self) -> None:
+        """Stays in the room and looks at nothing, hears nothing, until `resume`. The room is told."""
+        if not self.engine.paused:
+            self._fall_silent()
+            self.engine.pause(True)
+            self._log.status("paused", PAUSED[self._brief.persona.language])
+
+    def resume(self) -> None:
+        """Watches again."""
+        if self.engine.paused:
+            self.engine.pause(False)
+            self._log.status("resumed", RESUMED[self._brief.persona.language])
+
+    def stop(self, words: str = "") -> None:
+        """Leaves: after these words, or at once. Nothing else is said on the way."""
+        self._fall_silent()
+        self.engine.gates.muted = True
+        self._leave(self._say_last(words) if words.split() else None, _LAST_WORDS)
+
+    async def _say_last(self, words: str) -> None:
+        await self.engine.prompter.say(words)
+        await self._finish_speaking()
 
     # --- what it does by itself -------------------------------------------------------------
 
@@ -294,19 +310,16 @@ class Participant:
                 self.engine.gates.muted = True  # the goodbye is said here, and once
                 self._leave(self._say_goodbye(language))
             case "mute":
-                self._fall_silent()
-                self.engine.gates.muted = True
-                self._log.status("muted", *MUTED[language])
+                self.mute(language)
             case "unmute":
-                self.engine.gates.talk()
-                self._log.status("unmuted", UNMUTED[language])
+                self.unmute(language)
 
     def _language(self, text: str) -> str:
         return "zh" if language_of(text) == "zh" else self._brief.persona.language
 
     def _forget(self, what: Forget, text: str) -> None:
         keeper = self._kept.keeper if self._kept else None
-        self._run_errand(forget(what, self.engine, keeper, self._clock.now(), self._log, self._language(text)))
+        self._errands.run(forget(what, self.engine, keeper, self._clock.now(), self._log, self._language(text)))
 
     def _on_request(self, request: Request) -> None:
         """The model found that somebody asked for this; what it says to it follows."""
@@ -320,17 +333,18 @@ class Participant:
         if self._speaker:
             self._speaker.stop()
 
-    def _leave(self, last_words: Coroutine[Any, Any, None]) -> None:
-        """Leaves after the last words, or a second later."""
-        if self._leaving:
+    def _leave(self, last_words: Coroutine[Any, Any, None] | None, within: float = 1.0) -> None:
+        """Leaves after the last words, or so many seconds later."""
+        if not self._leaving:
+            self._leaving = True
+            self._errands.run(self._leave_after(last_words, within))
+        elif last_words is not None:
             last_words.close()
-            return
-        self._leaving = True
-        self._run_errand(self._leave_after(last_words))
 
-    async def _leave_after(self, last_words: Coroutine[Any, Any, None]) -> None:
-        with contextlib.suppress(Exception):  # leaving matters more than the last word
-            await asyncio.wait_for(last_words, 1.0)
+    async def _leave_after(self, last_words: Coroutine[Any, Any, None] | None, within: float) -> None:
+        if last_words is not None:
+            with contextlib.suppress(Exception):  # leaving matters more than the last word
+                await asyncio.wait_for(last_words, within)
         await self._room.leave()
 
     async def _say_goodbye(self, language: str) -> None:
@@ -374,19 +388,3 @@ class Participant:
 
     def _delivered(self, tick: int, sink: str, dropped: str | None) -> None:
         self._log.write(DeliveryEvent(**self._log.stamp(), tick=tick, sink=sink, dropped=dropped))
-
-    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(errand)
-        self._errands.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, errand: asyncio.Task[None]) -> None:
-        self._errands.discard(errand)
-        if not errand.cancelled() and (error := errand.exception()):
-            self._log.status("room.errand_failed", f"{type(error).__name__}: {error}"[:200])
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

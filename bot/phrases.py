@@ -12,6 +12,11 @@ MUTED = {
     "zh": ("我不再说话。", "写“@bot 可以说话了”我就继续。"),
 }
 UNMUTED = {"en": "I can speak again.", "zh": "我又可以说话了。"}
+PAUSED = {
+    "en": "I am paused by an operator: I see and hear nothing until I say that I watch again.",
+    "zh": "管理员让我暂停了：在我说继续之前，我看不到也听不到任何内容。",
+}
+RESUMED = {"en": "I watch again.", "zh": "我继续看了。"}
 FORGOTTEN = {
     "en": "I have forgotten what was between {since} and {until} of this session.",
     "zh": "本次会话 {since} 到 {until} 之间的内容，我已经忘掉了。",

@@ -37,6 +37,7 @@ class Outputs:
     Args:
         clock: The session's clock.
         jsonl: A file to append to, `-` for stdout and nothing else, None for no file.
+        timeline: Whether a person reads along at a terminal.
 
     Attributes:
         log: The log.
@@ -46,7 +47,7 @@ class Outputs:
         BadInputError: The file cannot be written.
     """
 
-    def __init__(self, clock: Clock, jsonl: str | None) -> None:
+    def __init__(self, clock: Clock, jsonl: str | None, *, timeline: bool = True) -> None:
         self.log = EventLog(clock)
         self.unread = asyncio.Event()
         self._timeline: Timeline | None = None
@@ -58,6 +59,8 @@ class Outputs:
             return
         if jsonl is not None:
             self._open(jsonl)
+        if not timeline:
+            return
         self._timeline = Timeline(_Pipe(self._give_up), Console(stderr=True, highlight=False))
         self.log.subscribe(self._timeline.show)
 

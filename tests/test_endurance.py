@@ -14,7 +14,8 @@ import cv2
 import psutil
 import pytest
 
-from bot.participant import Brief, Participant
+from bot.brief import Brief
+from bot.participant import Participant
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.codec import AdaCodec, ChangeDetector

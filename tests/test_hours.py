@@ -18,8 +18,9 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
+from bot.brief import Brief
 from bot.keeping import beginning
-from bot.participant import Brief, Participant
+from bot.participant import Participant
 from bot.settings import Settings
 from joyvl_core.clock import run_virtual
 from joyvl_core.engine_settings import EngineSettings

@@ -15,9 +15,10 @@ import typer
 from rich.console import Console
 
 from bot.assembly import check_names, engine_settings, make_delegate, make_model, make_vad, make_voice, ready_model
+from bot.brief import Brief, Persona
 from bot.call_server import create_call_app, serving
 from bot.keeping import beginning, check_database, is_kept
-from bot.participant import Brief, Participant, Persona
+from bot.participant import Participant
 from bot.rooms.webrtc import CallConfig, WebRtcRoom
 from bot.settings import Settings, load_settings
 from bot.stay import until_interrupted

@@ -12,8 +12,9 @@ import cv2
 import typer
 
 from bot.assembly import engine_settings, make_delegate, make_vad, make_voice, ready_model
+from bot.brief import Brief, Persona
 from bot.keeping import beginning, is_kept
-from bot.participant import Brief, Participant, Persona
+from bot.participant import Participant
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.settings import Settings, load_settings
 from bot.stay import check_end, until_interrupted

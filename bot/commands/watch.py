@@ -12,8 +12,9 @@ import cv2
 import typer
 
 from bot.assembly import engine_settings, make_delegate, ready_model
+from bot.brief import Brief, Persona, Say
 from bot.keeping import beginning, is_kept
-from bot.participant import Brief, Participant, Persona, Say
+from bot.participant import Participant
 from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 from bot.settings import Settings, load_settings
 from bot.stay import check_end, until_interrupted

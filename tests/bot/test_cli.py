@@ -8,8 +8,8 @@ import time
 import pytest
 
 from bot import app, cli
+from bot.brief import Say
 from bot.commands.watch import parse_say
-from bot.participant import Say
 from joyvl_core.errors import BadInputError, StayFailedError
 
 

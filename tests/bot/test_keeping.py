@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bot.brief import Brief, Say
 from bot.keeping import Begun, beginning, is_kept
-from bot.participant import Brief, Participant, Say
+from bot.participant import Participant
 from bot.settings import Settings
 from joyvl_core.actions import Delegate, Speak
 from joyvl_core.asked import Answer

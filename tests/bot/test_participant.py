@@ -3,7 +3,9 @@ import itertools
 
 import pytest
 
-from bot.participant import ANNOUNCEMENT, GOODBYE, Brief, Participant, Persona, Say
+from bot.brief import Brief, Persona, Say
+from bot.participant import Participant
+from bot.phrases import ANNOUNCEMENT, GOODBYE
 from joyvl_core.actions import Speak
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.engine_settings import EngineSettings

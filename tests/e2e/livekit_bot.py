@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from bot.participant import Brief, Participant
+from bot.brief import Brief
+from bot.participant import Participant
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from integrations.tts.system import SystemSpeech
 from integrations.vad.silero import SileroActivity

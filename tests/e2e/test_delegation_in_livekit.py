@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from bot.brief import Brief
 from bot.keeping import beginning
-from bot.participant import Brief, Participant
+from bot.participant import Participant
 from bot.rooms.livekit import LiveKitOptions, LiveKitRoom
 from bot.settings import Settings
 from integrations.delegates.openai import make_openai_delegate
