@@ -1,0 +1,158 @@
+"""What a worker and the control plane tell each other, and what a job is told when it is handed out.
+
+A worker offers slots, each for one session. It tells of itself over a WebSocket of its own; the sessions in its slots
+have theirs (`messages.py`), as everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
+
+from bot.link.messages import Message, Name, Text
+
+PATH = "/link/worker"
+"""Where the control plane takes workers' links, below its address."""
+REPORT_EVERY = 2.0
+"""Seconds between two reports."""
+DEAD_AFTER = 6.0
+"""Seconds without a report after which the control plane takes a worker, and all that it holds, for dead."""
+MAX_SLOTS = 1_000
+MAX_MESSAGE = 262_144
+"""Bytes of one message."""
+
+
+class Held(Message):
+    """A session in a slot, by its id and which start of it this is."""
+
+    session: Name
+    start: int
+
+
+class WorkerHello(Message):
+    """The first message on every connection."""
+
+    kind: Literal["hello"] = "hello"
+    worker: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,80}$")]
+    host: Name = ""
+    pid: int = 0
+    version: Name = ""
+    agent: Name = ""
+    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)]
+
+
+class WorkerReport(Message):
+    """What is so now; sent every `REPORT_EVERY` seconds, and at once when a slot was taken or given back.
+
+    Attributes:
+        sessions: What is in its slots, what was accepted a moment ago too.
+        taken: How many slots are taken, those included that hold no session of the control plane's.
+        draining: It accepts nothing more.
+        cpu: Busy share of its machine's cores, 0 to 1.
+        rss: Bytes of memory of it and its processes; pages that they share count more than once.
+    """
+
+    kind: Literal["report"] = "report"
+    sessions: tuple[Held, ...] = Field((), max_length=MAX_SLOTS)
+    taken: Annotated[int, Field(ge=0, le=MAX_SLOTS)] = 0
+    draining: bool = False
+    cpu: float = 0.0
+    rss: int = 0
+
+
+class WorkerGoodbye(Message):
+    """It has ended in an orderly way, and holds nothing any more."""
+
+    kind: Literal["goodbye"] = "goodbye"
+
+
+class Drain(Message):
+    """Accept nothing more; end when the slots are empty."""
+
+    kind: Literal["drain"] = "drain"
+
+
+FromWorker = Annotated[WorkerHello | WorkerReport | WorkerGoodbye, Field(discriminator="kind")]
+
+_UP: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
+
+
+def read_from_worker(text: str | bytes) -> FromWorker:
+    """A message from a worker.
+
+    Raises:
+        pydantic.ValidationError: It is none.
+    """
+    return _UP.validate_json(text)
+
+
+class JobMetadata(BaseModel):
+    """What comes with a dispatch, as JSON. Whoever may call the LiveKit server's API can read it.
+
+    With `url` and `token` the job is a session of the control plane's, which tells it over the link what to do.
+    Without, it is a plain participant of the room it was dispatched to, as with `joyvl join`.
+
+    Attributes:
+        v: Version of this form.
+        session: The session; for a plain participant the id it is kept under, or "".
+        start: Which start of the session this is.
+        url: The control plane's address.
+        token: What the session's process is known by there; short-lived in use, revoked with every new start.
+        profile: A profile of the control plane's: of no use to a plain participant, and refused.
+        instructions: A plain participant's standing instructions.
+        overrides: Settings of a plain participant by name; those in `OVERRIDABLE`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    session: Annotated[str, Field(max_length=64)] = ""
+    start: Annotated[int, Field(ge=0)] = 0
+    url: Annotated[str, Field(max_length=2_000, pattern=r"^$|^(ws|http)s?://")] = ""
+    token: SecretStr = SecretStr("")
+    profile: int | None = None
+    instructions: tuple[Text, ...] = Field((), max_length=32)
+    overrides: dict[str, Any] = Field(default_factory=dict, max_length=32)
+
+    @model_validator(mode="after")
+    def _check(self) -> JobMetadata:
+        if bool(self.url) != bool(self.token.get_secret_value()):
+            raise ValueError("an address of the control plane and a token belong together")
+        if self.linked and not self.session:
+            raise ValueError("a session of the control plane's has an id")
+        if not self.linked and self.profile is not None:
+            raise ValueError("profiles are the control plane's: start the session there, or give overrides")
+        if unknown := sorted(self.overrides.keys() - OVERRIDABLE):
+            raise ValueError(f"not to be set by a dispatch: {', '.join(unknown)[:200]}")
+        return self
+
+    @property
+    def linked(self) -> bool:
+        """Whether it is a session of the control plane's."""
+        return bool(self.url)
+
+    def to_json(self) -> str:
+        """The metadata as it is dispatched, its token included."""
+        content = self.model_dump(exclude_defaults=True, mode="json") | {"v": self.v}
+        if self.linked:
+            content["token"] = self.token.get_secret_value()
+        return TypeAdapter(dict[str, Any]).dump_json(content).decode()
+
+
+OVERRIDABLE = frozenset(
+    {
+        "name", "language", "talkativeness", "voice", "interval", "events", "per_minute", "threshold", "quiet_hours",
+        "keep", "linger", "alone_after",
+    }
+)  # fmt: skip
+"""Settings that whoever dispatches a plain participant may set: no address, no file, no program, no key."""
+
+
+def read_metadata(text: str) -> JobMetadata:
+    """The metadata of a job; none at all is a plain participant.
+
+    Raises:
+        pydantic.ValidationError: It is none.
+    """
+    return JobMetadata.model_validate_json(text or "{}")

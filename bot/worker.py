@@ -1,0 +1,234 @@
+"""A worker: offers slots to a LiveKit server, and runs a job in a process of its own for each that is taken.
+
+livekit-agents hands jobs out and runs their processes. It neither starts one again nor tells what became of it: the
+control plane does, by the links.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr, ValidationError
+
+from bot.link.worker_link import ControlAddress, WorkerLink
+from bot.link.worker_messages import Held, WorkerHello, WorkerReport, read_metadata
+from bot.worker_job import LEAVES_WITHIN, PRELOADED, prepare, run_job
+from bot.worker_slots import Meter, Slots
+from joyvl_core.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from livekit.agents import AgentServer, JobRequest
+
+AGENT = "joyvl"
+"""The name that jobs are dispatched to."""
+_INITIALIZED_WITHIN = 60.0  # a busy machine loads slowly
+_LOOKS_EVERY = 0.25
+_FOREVER = 1_000_000_000  # livekit-agents gives its server up after so many tries in a row
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """A worker.
+
+    Attributes:
+        url: The LiveKit server; `api_key` and `api_secret` are its key.
+        slots: Most sessions at once.
+        agent: The name that jobs are dispatched to.
+        control: The control plane, if there is one.
+        drains_within: Seconds that its sessions get, when it is to end, to be moved elsewhere or to end by themselves.
+        id: What the control plane knows it by.
+    """
+
+    url: str
+    api_key: str
+    api_secret: SecretStr
+    slots: int = 8
+    agent: str = AGENT
+    control: ControlAddress | None = None
+    drains_within: float = 300.0
+    id: str = field(default_factory=lambda: f"{socket.gethostname()[:60]}-{secrets.token_hex(2)}")
+
+
+class Worker:
+    """A worker's life: registered, drained, ended. Signals are the caller's.
+
+    Args:
+        options: What it is.
+
+    Raises:
+        UnavailableError: livekit-agents is not installed.
+    """
+
+    def __init__(self, options: WorkerOptions) -> None:
+        self._options = options
+        self._server = _make_server(options)
+        self._server.rtc_session(agent_name=options.agent, on_request=self._on_request)(run_job)
+        self._draining = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._started = False
+        self._link: WorkerLink | None = None
+        self._meter = Meter()
+        self.slots = Slots(options.slots, self._running, self._tell)
+        if options.control:
+            hello = WorkerHello(
+                worker=options.id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=version("joyvl"),
+                agent=options.agent,
+                slots=options.slots,
+            )
+            self._link = WorkerLink(options.control, hello, self.report, self.drain)
+
+    def drain(self) -> None:
+        """Accepts nothing more, and ends once its slots are empty, or after `drains_within`."""
+        if not self.slots.draining:
+            _log.info("draining: %s sessions are in its slots", len(self.slots.taken()))
+        self.slots.draining = True
+        self._draining.set()
+        self._tell()
+
+    def report(self) -> WorkerReport:
+        """What is so now."""
+        taken = self.slots.taken()
+        held = tuple(Held(session=each.session, start=each.start) for each in taken.values() if each.linked)
+        cpu, rss = self._meter.now
+        return WorkerReport(sessions=held, taken=len(taken), draining=self.slots.draining, cpu=cpu, rss=rss)
+
+    async def run(self) -> None:
+        """Works until it was drained, or is cancelled: then its sessions leave their rooms first.
+
+        Raises:
+            UnavailableError: The LiveKit server refuses it.
+        """
+        serving = asyncio.create_task(self._serve(), name="agent-server")
+        beside = [asyncio.create_task(self._watch(), name="worker-watch")]
+        if self._link:
+            beside.append(asyncio.create_task(self._link.run(), name="worker-link"))
+        drained = asyncio.create_task(self._drained(), name="worker-drained")
+        try:
+            await asyncio.wait({serving, drained, *beside}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (serving, *beside):
+                if task.done():
+                    task.result()
+        finally:
+            await self._close(serving, [drained, *beside])
+
+    async def _close(self, serving: asyncio.Task[None], beside: list[asyncio.Task[None]]) -> None:
+        if self._started:
+            await self._server.aclose()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        if self._link:
+            self._link.end()
+        await asyncio.wait(beside[2:], timeout=1.5) if beside[2:] else None
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _serve(self) -> None:
+        self._server.once("worker_started", self._on_started)
+        try:
+            await self._server.run(devmode=False)
+        except Exception as error:  # it raises plain ones
+            raise UnavailableError(
+                f"The worker ended: {str(error)[:300] or type(error).__name__}",
+                source="worker",
+                kind="server",
+                hint="Look at LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
+                retryable=True,
+            ) from error
+
+    async def _on_request(self, request: JobRequest) -> None:
+        try:
+            metadata = read_metadata(request.job.metadata)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            _log.error("a dispatch to %s is refused: %s", request.room.name, first["msg"])
+            await request.reject(terminate=True)  # no other worker could do better
+            return
+        if self.slots.free() < 1:
+            await request.reject(terminate=False)
+            return
+        with self.slots.accepting(request.id, metadata):
+            await request.accept(identity=f"joyvl-{metadata.session}" if metadata.session else "")
+
+    async def _drained(self) -> None:
+        await self._draining.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.drains_within):
+                while self.slots.taken():
+                    await self._changed.wait()
+
+    async def _watch(self) -> None:
+        """Notices jobs that have ended, and what all of it takes."""
+        before: set[str] = set()
+        while True:
+            await asyncio.sleep(_LOOKS_EVERY)
+            if (now := set(self.slots.taken())) != before:
+                before = now
+                self._tell()
+                self._changed.set()
+            self._changed.clear()
+            await self._meter.look()
+
+    def _running(self) -> list[str]:
+        return [info.job.id for info in self._server.active_jobs] if self._started else []
+
+    def _on_started(self) -> None:
+        self._started = True
+        _log.info("worker %s: %s slots for %r", self._options.id, self._options.slots, self._options.agent)
+
+    def _tell(self) -> None:
+        if self._link:
+            self._link.changed()
+
+
+def _make_server(options: WorkerOptions) -> AgentServer:
+    # Its models of speech, loaded once more in each process, would be most of the worker's memory.
+    os.environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+    try:
+        from livekit.agents import AgentServer, JobExecutorType
+    except ImportError as error:
+        raise UnavailableError(
+            "Workers need livekit-agents, which is not installed.",
+            source="worker",
+            kind="missing_extra",
+            hint='Install it: pip install "joyvl[worker]"',
+        ) from error
+
+    return AgentServer(
+        job_executor_type=JobExecutorType.PROCESS,
+        ws_url=options.url,
+        api_key=options.api_key,
+        api_secret=options.api_secret.get_secret_value(),
+        # The server's own choice by load loses jobs in a burst: admission is by slots alone.
+        load_fnc=partial(_load, options.slots),
+        load_threshold=math.inf,
+        num_idle_processes=1,
+        setup_fnc=partial(prepare, worker=options.id),
+        preload_modules=list(PRELOADED),
+        initialize_process_timeout=_INITIALIZED_WITHIN,
+        shutdown_process_timeout=LEAVES_WITHIN + 2.0,
+        job_memory_warn_mb=4_000,
+        max_retry=_FOREVER,
+        # Its page of health: on no fixed port, and for this machine alone.
+        host="127.0.0.1",
+        port=0,
+    )
+
+
+def _load(slots: int, server: AgentServer) -> float:
+    return min(len(server.active_jobs) / slots, 1.0)
