@@ -95,10 +95,11 @@ def _form(language: str, kind: str, submit: str, *, token: str = "") -> str:
             f'<label for="again">{word("entry.again")}</label>\n'
             '<input id="again" type="password" autocomplete="new-password" required maxlength="200">\n'
         )
+    complete = "new-password" if kind == "set-up" else "current-password"
     return _FORM.substitute(
         action=f"/api/v1/{kind}", kind=kind, differ=word("entry.differ"), offline=word("entry.offline"),
         wait=word("entry.wait"), hidden=hidden, name=word("entry.name"), password=word("entry.password"),
-        complete="new-password" if kind == "set-up" else "current-password", rule=rule, again=again, submit=word(submit),
+        complete=complete, rule=rule, again=again, submit=word(submit),
     )  # fmt: skip
 
 

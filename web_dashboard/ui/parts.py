@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from nicegui import ui
 
 from web_dashboard.ui.viewer import Viewer, stamp
 
+E = TypeVar("E", bound=ui.element)
 Kind = Literal["plain", "primary", "danger", "quiet"]
 Tone = Literal["good", "busy", "warn", "bad", "calm"]
 
@@ -39,7 +40,7 @@ def icon_button(icon: str, label: str, on_click: Callable[..., Any] | None = Non
     return attributes(made, {"aria-label": label, "title": label})
 
 
-def attributes[E: ui.element](element: E, values: dict[str, Any]) -> E:
+def attributes(element: E, values: dict[str, Any]) -> E:
     """Sets attributes whose values may hold anything, a quotation mark included."""
     for name, value in values.items():
         element.props[name] = value

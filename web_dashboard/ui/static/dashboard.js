@@ -41,19 +41,24 @@
     if (time && !time.title) time.title = new Date(Number(time.dataset.moment) * 1000).toLocaleString(document.documentElement.lang || undefined);
   });
 
-  // Seconds until the next tick: `data-next` is the wall time (ms of this machine) of it, set when a heartbeat came.
+  // Seconds until the next look: `left|every|t` as the last heartbeat told it; then it goes round by itself.
   setInterval(() => {
     if (document.hidden) return;
     for (const each of document.querySelectorAll("[data-countdown]")) {
+      const [left, every] = each.dataset.countdown.split("|").map(Number);
       if (each.dataset.seen !== each.dataset.countdown) {
         each.dataset.seen = each.dataset.countdown;
-        each.dataset.at = String(performance.now() + 1000 * Number(each.dataset.countdown.split("|")[0]));
+        each.dataset.at = String(performance.now() + 1000 * left);
       }
-      const left = Math.max(0, (Number(each.dataset.at) - performance.now()) / 1000);
-      const text = left.toFixed(left < 10 ? 1 : 0) + " s";
+      let rest = (Number(each.dataset.at) - performance.now()) / 1000;
+      if (rest < 0) rest = every - (-rest % every);
+      const text = rest.toFixed(rest < 10 ? 1 : 0) + " s";
       if (each.textContent !== text) each.textContent = text;
     }
   }, 200);
+
+  // A page that nobody sees is told nothing.
+  addEventListener("visibilitychange", () => window.emitEvent?.("joyvl_visible", !document.hidden));
 
   // Live pictures: one request in flight a picture, none for one that nobody sees.
   const seen = new WeakSet();
