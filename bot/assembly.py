@@ -40,6 +40,7 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
         name=settings.model_name,
         key=model_key(settings, settings.model_url),
         prompts=settings.prompts,
+        persona=settings.persona,
         context=settings.context,
         delegates=settings.delegate != NONE,
         summary_url=settings.summary_url,

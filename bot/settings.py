@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     name: str = Field(
         "JoyVL (AI)", max_length=80, description="The bot's name in rooms; it should say that it is an AI."
     )
+    persona: str = Field(
+        "", max_length=2_000, description="Who the bot is and how it speaks, in words, for a `prompted` model."
+    )
     language: str = Field("en", pattern="^(en|zh)$", description="Language where a wish names none: en or zh.")
     model: str = Field("embedded", description="Interaction model: the name of a `joyvl.models` entry point.")
     model_url: str = Field(
@@ -103,6 +106,9 @@ class Settings(BaseSettings):
     record: bool = Field(False, description="Whether the frames that the model sees are kept too, for `replay`.")
     linger: float = Field(5.0, ge=0, le=120, description="Seconds that questions under way get when a stay has ended.")
     alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
+    orphaned_after: float = Field(
+        600.0, ge=1, description="Seconds that a session of a control plane goes on without it before it leaves."
+    )
 
     livekit_url: str = Field(
         "ws://127.0.0.1:7880",

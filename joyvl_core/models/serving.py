@@ -19,6 +19,7 @@ class ServerOptions:
         name: The model's name there; "" takes the only one that is served.
         key: Its key.
         prompts: A person's own prompt files.
+        persona: Who the bot is and how it speaks, for a model that is taught by its prompt.
         context: Most tokens of a prompt with its answer.
         seed: Makes a server that samples repeat itself.
         delegates: Whether delegation is offered to the model.
@@ -32,6 +33,7 @@ class ServerOptions:
     name: str = ""
     key: SecretStr | None = None
     prompts: Path | None = None
+    persona: str = ""
     context: int = 32_768
     seed: int | None = None
     delegates: bool = True

@@ -31,6 +31,9 @@ SOUND_EARLY = 0.25
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 3.0)
 """Seconds before each attempt to reopen; the last one repeats."""
 
+REPEATED_AFTER = 0.05
+"""Seconds between a file's end and its beginning: one of a single picture must not be read without a rest."""
+
 GRACE = 1.0
 """Seconds the decoder gets to notice by itself that nothing comes, before it is left alone."""
 
@@ -68,6 +71,7 @@ class LivestreamOptions:
         stall_after: Seconds without data after which a live source counts as interrupted.
         give_up_after: Seconds an interruption may last.
         duration: Ends the stay after so many seconds of pictures.
+        repeat: A file begins again at its end.
     """
 
     source: str = field(repr=False)
@@ -78,6 +82,7 @@ class LivestreamOptions:
     stall_after: float = 10.0
     give_up_after: float = 300.0
     duration: float | None = None
+    repeat: bool = False
 
 
 class LivestreamRoom:
@@ -174,7 +179,10 @@ class LivestreamRoom:
         while True:
             try:
                 if not await self._play(listener):
-                    return _ENDED
+                    if self._live or not self._options.repeat:
+                        return _ENDED
+                    await asyncio.sleep(REPEATED_AFTER)
+                    continue
                 reason = "source_ended"
             except JoyVLError as error:
                 if not self._joined or not self._live:

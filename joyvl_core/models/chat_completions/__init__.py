@@ -60,6 +60,7 @@ def _make(profile: Profile, language: str, server: ServerOptions) -> ChatComplet
         profile=profile,
         language=language,
         prompts=server.prompts,
+        persona=server.persona,
         delegates=server.delegates,
         context=server.context,
         seed=server.seed,

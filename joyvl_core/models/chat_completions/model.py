@@ -17,7 +17,7 @@ from joyvl_core.models.chat_completions.client import ChatClient, Usage
 from joyvl_core.models.chat_completions.faults import SOURCE, CacheMissError, TooLongError
 from joyvl_core.models.chat_completions.intake import Intake, Taken, Understanding
 from joyvl_core.models.chat_completions.options import ChatOptions
-from joyvl_core.models.chat_completions.prompts import load_prompts
+from joyvl_core.models.chat_completions.prompts import load_prompts, system_prompt
 from joyvl_core.models.chat_completions.reading import Reader
 from joyvl_core.models.chat_completions.server import Server
 from joyvl_core.models.chat_completions.session import PromptSession
@@ -70,7 +70,7 @@ class ChatCompletionsModel:
         self._intake = Intake(understanding) if understanding is not None else None
         self._count = count
         prompts = load_prompts(options.profile, options.language, options.prompts)
-        self._system = prompts.system if options.delegates else prompts.system_alone
+        self._system = system_prompt(prompts, options.profile, delegates=options.delegates, persona=options.persona)
         self._wording = Wording(prompts, count)
         self._say: Say | None = None
         self._session: PromptSession | None = None

@@ -36,6 +36,7 @@ class ChatOptions:
         profile: `joyvl` for the released weights, `prompted` for any other.
         language: The persona's: `en` or `zh`.
         prompts: A person's own prompt files.
+        persona: Who the bot is and how it speaks; only the profile `prompted` is told.
         delegates: Whether the system prompt offers delegation.
         context: Most tokens of a prompt with its answer; the server may allow less.
         memory_tokens: Most of them for what is no longer visible.
@@ -52,6 +53,7 @@ class ChatOptions:
     profile: Profile = "joyvl"
     language: str = "en"
     prompts: Path | None = None
+    persona: str = ""
     delegates: bool = True
     context: int = 32_768
     memory_tokens: int = 8_000

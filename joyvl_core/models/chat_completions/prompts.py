@@ -22,6 +22,7 @@ class Prompts:
     Attributes:
         system: Who the model is and its three actions.
         system_alone: The same where there is nobody to delegate to.
+        persona: Who the bot is and how it speaks, after the system prompt: `{text}`.
         query: A standing query, or what somebody says to the bot: `{text}`.
         none: No standing query is left.
         history: Head of what is no longer visible.
@@ -41,6 +42,7 @@ class Prompts:
 
     system: str
     system_alone: str
+    persona: str
     query: str
     none: str
     history: str
@@ -83,6 +85,13 @@ def load_prompts(profile: Profile, language: str, own: Path | None = None) -> Pr
     if own is not None:
         texts |= _own(own)
     return Prompts(**texts)
+
+
+def system_prompt(prompts: Prompts, profile: Profile, *, delegates: bool, persona: str = "") -> str:
+    """The system prompt. The released weights get theirs byte for byte; any other model is told its persona too."""
+    system = prompts.system if delegates else prompts.system_alone
+    words = persona.strip()
+    return f"{system}\n\n{fill(prompts.persona, text=words)}" if words and profile == "prompted" else system
 
 
 def fill(template: str, /, **values: object) -> str:
