@@ -14,6 +14,8 @@ QUEUE = 64
 """Messages that wait to be sent; a process that reads none of them is disconnected."""
 SEND_WITHIN = 5.0
 """Real seconds for one message to go out."""
+FLUSH_WITHIN = 1.0
+"""Real seconds for the last messages of a link that ends."""
 SLOW = 1013
 """WebSocket close code: try again later."""
 
@@ -69,6 +71,13 @@ class Connection:
             if not asked.done():
                 asked.set_exception(not_connected())
                 asked.exception()  # read here, too: nobody may be waiting any more
+
+    async def flush(self) -> None:
+        """Sends what is still to be sent, where that is quick."""
+        with contextlib.suppress(Exception):  # the socket broke
+            async with asyncio.timeout(FLUSH_WITHIN):
+                while not self._sending.empty():
+                    await self._socket.send_text(self._sending.get_nowait().model_dump_json())
 
     async def command(self, name: CommandName, args: dict[str, Any], within: float) -> dict[str, Any]:
         """Sends a command and returns what it brought.

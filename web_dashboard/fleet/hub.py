@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.link.frames import LivePicture, LiveSound
-from bot.link.messages import Begun, Heartbeat, Over
+from bot.link.messages import Begun, Dismissed, Heartbeat, Over
 from joyvl_core.errors import JoyVLError
 from web_dashboard.fleet.connection import Connection
 from web_dashboard.fleet.subscribing import Channel, Subscription
@@ -59,6 +59,8 @@ class Live:
     last_words: str = ""
     over: Over | None = None
     connection: Connection | None = None
+    begun: bool = False
+    given_up: bool = False
     links: int = 0
     _lines: Channel[Line] = field(default_factory=lambda: Channel(UNREAD))
     _sound: Channel[LiveSound] = field(default_factory=lambda: Channel(_SOUNDS))
@@ -112,7 +114,7 @@ class Live:
         if begun.epoch != self.epoch:
             self.events.clear()
             self.heartbeat = None
-        self.epoch, self.began, self.room = begun.epoch, begun.began, begun.room
+        self.epoch, self.began, self.room, self.begun = begun.epoch, begun.began, begun.room, True
 
     def happened(self, line: Line) -> None:
         """One more line of its log."""
@@ -124,6 +126,7 @@ class Live:
     def catch_up(self, epoch: int, recent: Iterable[Line]) -> list[Line]:
         """Takes over what its process remembers, after a while without a link; returns what is new."""
         lines = list(recent)
+        self.begun = True
         if epoch != self.epoch:
             self.events.clear()
             self.epoch = epoch
@@ -184,16 +187,30 @@ class Hub:
         """Everything that is known."""
         return tuple(self._lives.values())
 
-    def of(self, session: str, start: int) -> Live:
-        """What is known of one start of a session. Listeners of an earlier start go on listening."""
+    def of(self, session: str, start: int) -> Live | None:
+        """What is known of one start of a session; None where it was given up. Who listens goes on listening."""
         live = self._lives.get(session)
         if live is None:
             live = self._lives[session] = Live(session, start, self._wall)
-        elif live.start != start:
-            if live.connection is not None:
-                live.connection.close(1000)
-            live.start, live.over, live.heard, live.connection = start, None, None, None
-        return live
+        elif live.start < start:
+            self._disconnect(live)
+            live.start, live.over, live.heard, live.begun, live.given_up = start, None, None, False, False
+        return live if live.start == start and not live.given_up else None
+
+    def give_up(self, session: str, start: int) -> None:
+        """A start is heard no more, whatever still comes of it."""
+        live = self._lives.get(session)
+        if live is not None and live.start == start:
+            live.given_up = True
+            self._disconnect(live)
+
+    @staticmethod
+    def _disconnect(live: Live) -> None:
+        if live.connection is not None:
+            # Its process goes at once, in case that nobody can kill it.
+            live.connection.send(Dismissed(reason="not_wanted"))
+            live.connection.close(1000)
+            live.connection = None
 
     def forget(self, session: str) -> None:
         """A session is at rest: its listeners' iterations end."""

@@ -1,0 +1,85 @@
+"""What a session's process is told: made from its row at the moment at which it asks, secrets and all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from bot.keeping import database_url
+from bot.link.messages import CallTarget, LiveKitTarget, Order, StreamTarget
+from bot.settings import Settings
+from web_dashboard.db.tables import jobs
+from web_dashboard.permissions import UnknownError
+from web_dashboard.schemas.places import AnyPlace, CallPlace, LiveKitPlace, StreamPlace
+from web_dashboard.schemas.profiles import ProfileBody
+from web_dashboard.schemas.sessions import read_place
+
+if TYPE_CHECKING:
+    from web_dashboard.services.context import Context
+    from web_dashboard.services.profiles import Profiles
+    from web_dashboard.services.uploads import Uploads
+
+
+class Orders:
+    """Makes orders.
+
+    Args:
+        context: What the services share.
+        profiles: Turns a profile's body into settings, credentials decrypted.
+        uploads: Knows where an uploaded file is.
+    """
+
+    def __init__(self, context: Context, profiles: Profiles, uploads: Uploads) -> None:
+        self._context = context
+        self._profiles = profiles
+        self._uploads = uploads
+
+    async def __call__(self, session: str) -> Order:
+        """The order of a session. It holds secrets: it goes over its link, and nowhere else.
+
+        Raises:
+            JoyVLError: What it needs is gone: an upload, a credential.
+        """
+        asked = select(jobs.c.place, jobs.c.body, jobs.c.credential, jobs.c.title).where(jobs.c.id == session)
+        async with self._context.database.reading() as connection:
+            row = (await connection.execute(asked)).mappings().first()
+        if row is None:
+            raise UnknownError("There is no such session.", source="fleet", kind="unknown")
+        place, body = read_place(row["place"]), ProfileBody.model_validate_json(row["body"])
+        settings = plain(self._context.defaults, paths=not self._context.pool)
+        settings |= await self._profiles.order_settings(body, row["credential"])
+        settings["database_url"] = database_url(self._context.defaults)
+        if isinstance(place, LiveKitPlace) and place.url:
+            settings["livekit_url"] = place.url
+        return Order(
+            session=session,
+            target=await self._target(session, place, row["title"]),
+            settings=settings,
+            instructions=body.instructions,
+            seconds=body.seconds,
+        )
+
+    async def _target(self, session: str, place: AnyPlace, title: str) -> LiveKitTarget | StreamTarget | CallTarget:
+        if isinstance(place, LiveKitPlace):
+            # The same each time: a second process of the session takes the place of the first in its room.
+            return LiveKitTarget(room=place.room, identity=f"joyvl-{session}")
+        if isinstance(place, StreamPlace):
+            return StreamTarget(source=place.url, label=title)
+        if isinstance(place, CallPlace):
+            return CallTarget(name=title or "call")
+        path = await self._uploads.path(place.upload)
+        return StreamTarget(source=str(path), label=title, repeat=place.repeat)
+
+
+def plain(defaults: Settings, *, paths: bool) -> dict[str, Any]:
+    """What this installation has set, as plain values; `paths` of this machine only where the process is here."""
+    found = {name: getattr(defaults, name) for name in sorted(defaults.model_fields_set)}
+    shown = {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in found.items()}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in shown.items()
+        if paths or not isinstance(value, Path)
+    }
