@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr, ValidationError
 
+from bot.link.sealing import unseal
 from bot.link.worker_link import ControlAddress, WorkerLink
-from bot.link.worker_messages import Held, WorkerHello, WorkerReport, read_metadata
-from bot.worker_job import LEAVES_WITHIN, PRELOADED, prepare, run_job
+from bot.link.worker_messages import Held, JobMetadata, WorkerHello, WorkerReport, read_metadata
+from bot.worker_job import LEAVES_WITHIN, PRELOADED, Home, prepare, run_job
 from bot.worker_slots import Meter, Slots
-from joyvl_core.errors import UnavailableError
+from joyvl_core.errors import BadInputError, UnavailableError
 
 if TYPE_CHECKING:
     from livekit.agents import AgentServer, JobRequest
@@ -153,10 +154,9 @@ class Worker:
 
     async def _on_request(self, request: JobRequest) -> None:
         try:
-            metadata = read_metadata(request.job.metadata)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            _log.error("a dispatch to %s is refused: %s", request.room.name, first["msg"])
+            metadata = self._read(request.job.metadata)
+        except BadInputError as error:
+            _log.error("a dispatch to %r is refused: %s %s", request.room.name, error, error.hint)
             await request.reject(terminate=True)  # no other worker could do better
             return
         if self.slots.free() < 1:
@@ -164,6 +164,29 @@ class Worker:
             return
         with self.slots.accepting(request.id, metadata):
             await request.accept(identity=f"joyvl-{metadata.session}" if metadata.session else "")
+
+    def _read(self, text: str) -> JobMetadata:
+        try:
+            metadata = read_metadata(text)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise BadInputError(
+                f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip(),
+                source="worker",
+                kind="metadata",
+                hint="Look at the metadata of the dispatch.",
+            ) from None  # the original quotes what was given
+        if metadata.linked:
+            control = self._options.control
+            if control is None:
+                raise BadInputError(
+                    "It is a control plane's session, and this worker has no control plane.",
+                    source="worker",
+                    kind="no_control",
+                    hint="Start the worker with --control.",
+                )
+            unseal(metadata.seal, metadata.session, metadata.start, control.token)
+        return metadata
 
     async def _drained(self) -> None:
         await self._draining.wait()
@@ -218,7 +241,7 @@ def _make_server(options: WorkerOptions) -> AgentServer:
         load_fnc=partial(_load, options.slots),
         load_threshold=math.inf,
         num_idle_processes=1,
-        setup_fnc=partial(prepare, worker=options.id),
+        setup_fnc=partial(prepare, home=Home(options.id, options.control)),
         preload_modules=list(PRELOADED),
         initialize_process_timeout=_INITIALIZED_WITHIN,
         shutdown_process_timeout=LEAVES_WITHIN + 2.0,

@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.link.sealing import unseal
+from bot.link.worker_link import ControlAddress
 from bot.link.worker_messages import JobMetadata, read_metadata
 from joyvl_core.errors import JoyVLError
 
@@ -21,18 +24,26 @@ PRELOADED = ("bot.job", "bot.participant", "bot.rooms.livekit.room", "joyvl_core
 LEAVES_WITHIN = 8.0
 """Seconds to leave in; livekit-agents kills a job two seconds later."""
 
-_WORKER = "worker"
+_HOME = "home"
 _UNCONNECTED = ("The job task completed without establishing", "The room connection was not established within")
 
 _log = logging.getLogger(__name__)
 
 
-def prepare(process: JobProcess, *, worker: str) -> None:
-    """What a job's process does before it has a job. `worker`: the worker that it belongs to."""
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The worker that a job belongs to, and its control plane, if there is one."""
+
+    worker: str
+    control: ControlAddress | None
+
+
+def prepare(process: JobProcess, *, home: Home) -> None:
+    """What a job's process does before it has a job."""
     import cv2
 
     cv2.setNumThreads(1)
-    process.userdata[_WORKER] = worker
+    process.userdata[_HOME] = home
     # The room is joined by our own connection, with its own reconnections; livekit-agents' is never used.
     logging.getLogger("livekit.agents").addFilter(lambda record: not record.getMessage().startswith(_UNCONNECTED))
 
@@ -62,7 +73,7 @@ async def _stay(context: JobContext, leaving: asyncio.Event) -> None:
     metadata = read_metadata(context.job.metadata)  # it was looked at before the job was accepted
     try:
         if metadata.linked:
-            await _session(metadata, str(context.proc.userdata.get(_WORKER, "")), leaving)
+            await _session(metadata, context.proc.userdata[_HOME], leaving)
         else:
             from bot.dispatched import take_part
 
@@ -73,15 +84,15 @@ async def _stay(context: JobContext, leaving: asyncio.Event) -> None:
         _log.exception("the stay failed")
 
 
-async def _session(metadata: JobMetadata, worker: str, leaving: asyncio.Event) -> None:
+async def _session(metadata: JobMetadata, home: Home, leaving: asyncio.Event) -> None:
     """A session of the control plane's, which tells it over the link what to do."""
     from bot.job import LinkAddress, live_job
 
+    if home.control is None:  # such a dispatch is not accepted
+        raise AssertionError
+    token = unseal(metadata.seal, metadata.session, metadata.start, home.control.token)
+    # Where the order comes from is the worker's to know: an order may name programs to start.
     link = LinkAddress(
-        url=metadata.url,
-        token=metadata.token.get_secret_value(),
-        session=metadata.session,
-        start=metadata.start,
-        worker=worker,
+        url=home.control.base(), token=token, session=metadata.session, start=metadata.start, worker=home.worker
     )
     await live_job(link, leaving=leaving)

@@ -61,11 +61,11 @@ class ControlAddress:
                 hint="Set JOYVL_WORKER_TOKEN; the dashboard's system page shows how to get one.",
             )
 
-    def link(self) -> str:
-        """The WebSocket's own address."""
+    def base(self) -> str:
+        """The address for WebSockets, without a path of theirs."""
         parts = urlsplit(self.url)
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + PATH, "", ""))
+        return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
 class WorkerLink:
@@ -131,7 +131,7 @@ class WorkerLink:
 
         headers = {"Authorization": f"Bearer {self._address.token.get_secret_value()}"}
         async with connect(
-            self._address.link(),
+            self._address.base() + PATH,
             additional_headers=headers,
             max_size=MAX_MESSAGE,
             open_timeout=_OPEN_WITHIN,

@@ -6,9 +6,9 @@ have theirs (`messages.py`), as everywhere.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from bot.link.messages import Message, Name, Text
 
@@ -88,17 +88,16 @@ def read_from_worker(text: str | bytes) -> FromWorker:
 
 
 class JobMetadata(BaseModel):
-    """What comes with a dispatch, as JSON. Whoever may call the LiveKit server's API can read it.
+    """What comes with a dispatch, as JSON. Whoever may call the LiveKit server's API can read it, and make one.
 
-    With `url` and `token` the job is a session of the control plane's, which tells it over the link what to do.
-    Without, it is a plain participant of the room it was dispatched to, as with `joyvl join`.
+    With a `seal` the job is a session of the control plane's: its process connects there, at the address that its worker
+    was given, and is told what to do. Without, it is a plain participant of the room, as with `joyvl join`.
 
     Attributes:
         v: Version of this form.
         session: The session; for a plain participant the id it is kept under, or "".
         start: Which start of the session this is.
-        url: The control plane's address.
-        token: What the session's process is known by there; short-lived in use, revoked with every new start.
+        seal: The token of the session's link, of use to those alone who have the workers' token (`sealing.py`).
         profile: A profile of the control plane's: of no use to a plain participant, and refused.
         instructions: A plain participant's standing instructions.
         overrides: Settings of a plain participant by name; those in `OVERRIDABLE`.
@@ -107,18 +106,15 @@ class JobMetadata(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
-    session: Annotated[str, Field(max_length=64)] = ""
+    session: Annotated[str, Field(max_length=64, pattern=r"^[^\s/]*$")] = ""
     start: Annotated[int, Field(ge=0)] = 0
-    url: Annotated[str, Field(max_length=2_000, pattern=r"^$|^(ws|http)s?://")] = ""
-    token: SecretStr = SecretStr("")
+    seal: Annotated[str, Field(max_length=2_000)] = ""
     profile: int | None = None
     instructions: tuple[Text, ...] = Field((), max_length=32)
-    overrides: dict[str, Any] = Field(default_factory=dict, max_length=32)
+    overrides: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=32)
 
     @model_validator(mode="after")
     def _check(self) -> JobMetadata:
-        if bool(self.url) != bool(self.token.get_secret_value()):
-            raise ValueError("an address of the control plane and a token belong together")
         if self.linked and not self.session:
             raise ValueError("a session of the control plane's has an id")
         if not self.linked and self.profile is not None:
@@ -130,14 +126,7 @@ class JobMetadata(BaseModel):
     @property
     def linked(self) -> bool:
         """Whether it is a session of the control plane's."""
-        return bool(self.url)
-
-    def to_json(self) -> str:
-        """The metadata as it is dispatched, its token included."""
-        content = self.model_dump(exclude_defaults=True, mode="json") | {"v": self.v}
-        if self.linked:
-            content["token"] = self.token.get_secret_value()
-        return TypeAdapter(dict[str, Any]).dump_json(content).decode()
+        return bool(self.seal)
 
 
 OVERRIDABLE = frozenset(
