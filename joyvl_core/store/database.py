@@ -88,22 +88,31 @@ class Database:
             async with self._engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    async def migrate(self, branch: str = migrating.BRANCH, head: str = migrating.HEAD) -> None:
+        """Brings the tables of a branch of migrations up to date, where they aren't.
+
+        Raises:
+            UnavailableError: They belong to a newer version, or another process holds the file for long.
+        """
+
+        async def step() -> None:
+            async with self.writing() as connection:
+                await connection.run_sync(migrating.upgrade, branch, head)
+
+        async with self.reading() as connection:
+            if await connection.run_sync(migrating.is_current, head):
+                return
+        await _patiently(step)
+
     async def _prepare(self) -> None:
         if self.is_sqlite:
             await _patiently(self._write_ahead)
-        async with self.reading() as connection:
-            if await connection.run_sync(migrating.is_current):
-                return
-        await _patiently(self._migrate)
+        await self.migrate()
 
     async def _write_ahead(self) -> None:
         """Readers and the writer don't wait for each other. The file remembers it."""
         async with self.outside() as connection:
             await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-
-    async def _migrate(self) -> None:
-        async with self.writing() as connection:
-            await connection.run_sync(migrating.upgrade)
 
 
 async def _patiently(step: Callable[[], Awaitable[None]]) -> None:

@@ -36,15 +36,20 @@ def configuration(connection: Connection) -> Config:
     return config
 
 
-def is_current(connection: Connection) -> bool:
-    """Whether the tables are surely the newest already; of a database with further branches only Alembic can tell."""
+def is_current(connection: Connection, head: str = HEAD) -> bool:
+    """Whether a branch's tables are surely the newest already; of further branches each has its own `head`."""
     if not inspect(connection).has_table("alembic_version"):
         return False
-    return HEAD in connection.scalars(select(text("version_num")).select_from(text("alembic_version"))).all()
+    return head in connection.scalars(select(text("version_num")).select_from(text("alembic_version"))).all()
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, branch: str = BRANCH, head: str = HEAD) -> None:
     """Migrates inside the connection's transaction; of several processes, one does and the others wait.
+
+    Args:
+        connection: Inside a transaction.
+        branch: Label of the branch of migrations.
+        head: Its newest migration.
 
     Raises:
         UnavailableError: The database was made by a newer version.
@@ -55,10 +60,10 @@ def upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # "joyvl" in digits; SQLite's transaction holds the whole file already.
         connection.execute(text("SELECT pg_advisory_xact_lock(1065025544)"))
-    if is_current(connection):
+    if is_current(connection, head):
         return
     try:
-        command.upgrade(configuration(connection), f"{BRANCH}@head")
+        command.upgrade(configuration(connection), f"{branch}@head")
     except CommandError as error:
         raise UnavailableError(
             f"The database's tables are of a version that is not known here: {error}",

@@ -5,7 +5,7 @@ from joyvl_core.clock import run_virtual
 from joyvl_core.errors import UnavailableError
 from joyvl_core.store import Store
 from joyvl_core.store.migrating import BRANCH, configuration, is_current, upgrade
-from joyvl_core.store.tables import HEAD, metadata
+from joyvl_core.store.tables import HEAD, SEARCH_WORDS, metadata
 
 
 @pytest.fixture
@@ -30,10 +30,17 @@ def test_up_and_down_and_up_again(connection):
 
 
 def test_the_tables_are_what_the_migrations_make(connection):
-    from alembic import command
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
 
     upgrade(connection)
-    command.check(configuration(connection))
+    compared = {"compare_type": True, "compare_server_default": True, "include_object": is_described}
+    assert not compare_metadata(MigrationContext.configure(connection, opts=compared), metadata)
+
+
+def is_described(thing, name, kind, reflected, compared):
+    """The full-text index has no table object."""
+    return not (name or "").startswith(SEARCH_WORDS)
 
 
 def test_the_newest_migration_is_the_one_that_is_looked_for(connection):

@@ -22,6 +22,8 @@ from sqlalchemy import (
     text,
 )
 
+HEAD = "d001"
+"""The migration that makes these tables."""
 MAX_NAME = 80
 MAX_TOKEN = 64
 
