@@ -99,7 +99,7 @@ async def begin(
 ) -> Session:
     """Begins a session, or its next epoch, in the transaction given."""
     if session is None:
-        session = await _free_name(connection)
+        session = await free_name(connection)
     else:
         check_id(session)
     if not must_exist:
@@ -245,7 +245,7 @@ async def _counted(connection: AsyncConnection, table: Table, ids: list[str], co
     return {row[0]: row[1] for row in found}
 
 
-async def _free_name(connection: AsyncConnection) -> str:
+async def free_name(connection: AsyncConnection) -> str:
     """A new id that can be read aloud: `bado-kimu`."""
     while True:
         syllables = [secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(4)]

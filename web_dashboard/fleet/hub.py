@@ -138,6 +138,15 @@ class Live:
             self.happened(line)
         return lines
 
+    def forget(self, since: float | None, until: float | None) -> None:
+        """Drops what happened between two session seconds: it was erased."""
+        first, last = since if since is not None else float("-inf"), until if until is not None else float("inf")
+        kept = [line for line in self.events if not first <= float(line.get("t", 0.0)) <= last]
+        self.events.clear()
+        self.events.extend(kept)
+        self.pictures.clear()
+        self.last_words = ""
+
     def saw(self, picture: LivePicture) -> None:
         """A picture came."""
         self.pictures.pop(picture.track, None)

@@ -11,11 +11,13 @@ from sqlalchemy import select
 from bot.keeping import database_url
 from bot.link.messages import CallTarget, LiveKitTarget, Order, StreamTarget
 from bot.settings import Settings
+from joyvl_core.errors import BadInputError
 from web_dashboard.db.tables import jobs
 from web_dashboard.permissions import UnknownError
 from web_dashboard.schemas.places import AnyPlace, CallPlace, LiveKitPlace, StreamPlace
 from web_dashboard.schemas.profiles import ProfileBody
 from web_dashboard.schemas.sessions import read_place
+from web_dashboard.services.reach import origin
 
 if TYPE_CHECKING:
     from web_dashboard.services.context import Context
@@ -49,11 +51,7 @@ class Orders:
         if row is None:
             raise UnknownError("There is no such session.", source="fleet", kind="unknown")
         place, body = read_place(row["place"]), ProfileBody.model_validate_json(row["body"])
-        settings = plain(self._context.defaults, paths=not self._context.pool)
-        settings |= await self._profiles.order_settings(body, row["credential"])
-        settings["database_url"] = database_url(self._context.defaults)
-        if isinstance(place, LiveKitPlace) and place.url:
-            settings["livekit_url"] = place.url
+        settings = await self.settings(place, body, row["credential"])
         return Order(
             session=session,
             target=await self._target(session, place, row["title"]),
@@ -61,6 +59,28 @@ class Orders:
             instructions=body.instructions,
             seconds=body.seconds,
         )
+
+    async def settings(self, place: AnyPlace, body: ProfileBody, credential: int | None) -> dict[str, Any]:
+        """The settings of a session's process, secrets included.
+
+        Raises:
+            JoyVLError: A credential is gone, or is not for where it would be used.
+        """
+        settings = plain(self._context.defaults, paths=not self._context.pool)
+        settings |= await self._profiles.order_settings(body, credential)
+        settings["database_url"] = database_url(self._context.defaults)
+        if isinstance(place, LiveKitPlace) and place.url:
+            known = settings.get("livekit_url", self._context.defaults.livekit_url)
+            # A token that another server gets could be used at ours.
+            if origin(place.url) != origin(known):
+                raise BadInputError(
+                    "There is no key for this LiveKit server.",
+                    source="sessions",
+                    kind="no_key",
+                    hint="Enter a credential for its address, and choose it for this session.",
+                )
+            settings["livekit_url"] = place.url
+        return settings
 
     async def _target(self, session: str, place: AnyPlace, title: str) -> LiveKitTarget | StreamTarget | CallTarget:
         if isinstance(place, LiveKitPlace):
