@@ -54,7 +54,7 @@ class WorkerReport(Message):
     """
 
     kind: Literal["report"] = "report"
-    sessions: tuple[Held, ...] = Field((), max_length=MAX_SLOTS)
+    sessions: tuple[Held, ...] = Field(default=(), max_length=MAX_SLOTS)
     taken: Annotated[int, Field(ge=0, le=MAX_SLOTS)] = 0
     draining: bool = False
     cpu: float = 0.0
@@ -110,7 +110,7 @@ class JobMetadata(BaseModel):
     start: Annotated[int, Field(ge=0)] = 0
     seal: Annotated[str, Field(max_length=2_000)] = ""
     profile: int | None = None
-    instructions: tuple[Text, ...] = Field((), max_length=32)
+    instructions: tuple[Text, ...] = Field(default=(), max_length=32)
     overrides: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=32)
 
     @model_validator(mode="after")
