@@ -77,3 +77,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupts at once; with Python's own handler asyncio would wait for the next await, behind a loading model."""
     _interrupted.set()
     raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.brief import OPERATOR, Brief, Say
 from bot.errands import Errands, end
-from bot.forgetting import forget
+from bot.forgetting import forget_as_asked
 from bot.keeping import Kept
 from bot.live_voice import LiveVoice, WhileHeard
 from bot.notices import Notices
@@ -319,7 +319,9 @@ class Participant:
 
     def _forget(self, what: Forget, text: str) -> None:
         keeper = self._kept.keeper if self._kept else None
-        self._errands.run(forget(what, self.engine, keeper, self._clock.now(), self._log, self._language(text)))
+        self._errands.run(
+            forget_as_asked(what, self.engine, keeper, self._clock.now(), self._log, self._language(text))
+        )
 
     def _on_request(self, request: Request) -> None:
         """The model found that somebody asked for this; what it says to it follows."""

@@ -49,7 +49,7 @@ class Hello(Message):
     pid: int = 0
     host: Name = ""
     worker: Name = ""
-    recent: tuple[dict[str, Any], ...] = Field((), max_length=RECENT)
+    recent: tuple[dict[str, Any], ...] = Field(default=(), max_length=RECENT)
 
 
 class Begun(Message):
@@ -103,10 +103,10 @@ class Heartbeat(Message):
     spent_tokens: int = 0
     cost: float = 0.0
     model: Name = ""
-    tracks: tuple[Name, ...] = Field((), max_length=32)
-    people: tuple[Name, ...] = Field((), max_length=100)
-    instructions: tuple[Standing, ...] = Field((), max_length=64)
-    tickets: tuple[Standing, ...] = Field((), max_length=64)
+    tracks: tuple[Name, ...] = Field(default=(), max_length=32)
+    people: tuple[Name, ...] = Field(default=(), max_length=100)
+    instructions: tuple[Standing, ...] = Field(default=(), max_length=64)
+    tickets: tuple[Standing, ...] = Field(default=(), max_length=64)
     memory: dict[str, int] = Field(default_factory=dict, max_length=16)
     cpu: float = 0.0
     rss: int = 0
@@ -186,8 +186,8 @@ class Order(Message):
     kind: Literal["order"] = "order"
     session: Name
     target: Target
-    settings: dict[str, Any] = Field(default_factory=dict)
-    instructions: tuple[Text, ...] = Field((), max_length=32)
+    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    instructions: tuple[Text, ...] = Field(default=(), max_length=32)
     seconds: float | None = None
     chat: bool = True
 

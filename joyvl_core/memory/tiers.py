@@ -122,6 +122,11 @@ class TieredMemory:
         if keeper is not None:
             self.keep_in(keeper)
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many summaries and how many blocks it holds."""
+        return len(self._summaries), len(self._blocks)
+
     # --- chunks -----------------------------------------------------------------------------
 
     @property

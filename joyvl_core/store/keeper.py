@@ -59,6 +59,9 @@ class SessionKeeper:
         trouble: Told of each new trouble, once, until writing works again.
         every: Seconds that a silent tick may wait to be written.
         waiting: Rows that may wait while the database is slow or away.
+
+    Attributes:
+        kept: Memory items taken so far, with those of earlier epochs that the session got back.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class SessionKeeper:
         self._flushed = asyncio.Condition()
         self._flushing = asyncio.Lock()
         self._closed = False
+        self.kept = len(session.resumed.items) if session.resumed else 0
 
     @property
     def session(self) -> Session:
@@ -119,6 +123,7 @@ class SessionKeeper:
             BadInputError: Its data is no JSON, or too long.
         """
         row = item_row(item)
+        self.kept += 1
         self._take("memory_items", row, entry_of_item(row), gives_way=False)
 
     def picture(

@@ -72,6 +72,7 @@ class LivestreamOptions:
         give_up_after: Seconds an interruption may last.
         duration: Ends the stay after so many seconds of pictures.
         repeat: A file begins again at its end.
+        label: What people see instead of its address.
     """
 
     source: str = field(repr=False)
@@ -83,6 +84,7 @@ class LivestreamOptions:
     give_up_after: float = 300.0
     duration: float | None = None
     repeat: bool = False
+    label: str = ""
 
 
 class LivestreamRoom:
@@ -111,7 +113,7 @@ class LivestreamRoom:
 
     @property
     def name(self) -> str:
-        return public_name(self._options.source)
+        return self._options.label or public_name(self._options.source)
 
     @property
     def voice(self) -> VoiceTrack | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from joyvl_core.actions import Action, Delegate, Silence, Speak, render
@@ -126,6 +126,11 @@ class ChatCompletionsModel:
         asked = [item for item in kept if item.kind == "exchange" and item.data.get("role") == "question"]
         self._wishes |= {(known := str(item.data.get("id"))): (item.text, known) for item in asked}
         self._when_there(lambda session: session.resume(kept))
+
+    def tiers(self) -> Mapping[str, int]:
+        summaries, blocks = self._memory.sizes
+        working = len(self._session.chunk) if self._session else 0
+        return {"working": working, "mid_term": summaries, "long_term": blocks}
 
     def forget(self, since: float, until: float) -> None:
         self._lost = True

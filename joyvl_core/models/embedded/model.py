@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -183,6 +183,9 @@ class EmbeddedModel:
             self._inbox.extend(left)
         self._remembered.forget(since, until)
         self._working.forget(since, until)
+
+    def tiers(self) -> Mapping[str, int]:
+        return {"working": len(self._working.turns())}
 
     def _note_totals(self, now: float) -> None:
         for service in self._services.values():
