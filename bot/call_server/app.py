@@ -111,6 +111,10 @@ def _add_routes(app: FastAPI, calls: Calls, config: CallConfig) -> None:
         placed = await calls.place(offer.sdp, offer.sources, address=address)
         return Answer(call=placed.id, sdp=placed.sdp)
 
+    @app.get("/api/call/{call}", status_code=HTTPStatus.NO_CONTENT)
+    async def is_up(call: str) -> Response:
+        return Response(status_code=HTTPStatus.NO_CONTENT if calls.is_up(call) else HTTPStatus.NOT_FOUND)
+
     @app.post("/api/call/{call}/hangup", status_code=HTTPStatus.NO_CONTENT)
     async def hang_up(call: str) -> Response:
         found = calls.hang_up(call)

@@ -77,6 +77,10 @@ class Calls:
         self._calls[call] = _Call(room, asyncio.create_task(self._live(call, room), name=f"call {call[:6]}"))
         return Placed(call, sdp)
 
+    def is_up(self, call: str) -> bool:
+        """Whether a call goes on."""
+        return call in self._calls
+
     def hang_up(self, call: str) -> bool:
         """Ends a call; False where there is none by that id."""
         found = self._calls.get(call)

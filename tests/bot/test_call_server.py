@@ -218,7 +218,7 @@ def test_the_page_and_its_files_come_with_a_strict_policy():
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert page.headers["x-content-type-options"] == "nosniff"
-    files = re.findall(r'(?:href|src)="(/static/[^"#]+)', page.text)
+    files = [f"/{path}" for path in re.findall(r'(?:href|src)="(static/[^"#]+)', page.text)]
     assert len(files) >= 4
     for file in set(files):
         assert ask("GET", file).status_code == 200

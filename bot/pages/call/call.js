@@ -2,6 +2,9 @@
 
 const GATHERING = 1500; // milliseconds to wait for the browser's addresses
 const CONNECTING = 15000;
+const ASKING = 2000; // milliseconds between two questions whether the bot is still there
+
+const REFUSED = new Set(["busy", "gone", "locked", "no_answer"]); // why a server takes no call, as the words know it
 
 /** Something that ends a call or keeps it from starting. `reason` is a key of the page's words. */
 export class CallError extends Error {
@@ -27,7 +30,7 @@ export class Call extends EventTarget {
 
   /** Calls the bot, sending `sources`: for each slot null or `{ kind, track }`. */
   async start(sources, microphone) {
-    const config = await answerOf(fetch("/api/call/config"));
+    const config = await answerOf(fetch("api/call/config"));
     this.#peer = new RTCPeerConnection({ iceServers: config.ice_servers.map(withoutBlanks) });
     this.#peer.addEventListener("connectionstatechange", () => this.#onState());
     this.#peer.addEventListener("track", (event) => this.#emit("voice", new MediaStream([event.track])));
@@ -68,7 +71,7 @@ export class Call extends EventTarget {
 
   /** The page goes away: no time for more than a beacon. */
   abandon() {
-    if (this.#id && !this.#over) navigator.sendBeacon(`/api/call/${this.#id}/hangup`);
+    if (this.#id && !this.#over) navigator.sendBeacon(`api/call/${this.#id}/hangup`);
   }
 
   async #offer() {
@@ -76,7 +79,7 @@ export class Call extends EventTarget {
     this.#slots.forEach((slot, index) => this.#sources[index] && (sources[slot.mid] = this.#sources[index]));
     const body = JSON.stringify({ sdp: this.#peer.localDescription.sdp, sources });
     const request = { method: "POST", headers: { "content-type": "application/json" }, body };
-    const answer = await answerOf(fetch("/api/call/offer", request));
+    const answer = await answerOf(fetch("api/call/offer", request));
     this.#id = answer.call;
     if (this.#over) return this.abandon();
     await this.#peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
@@ -94,9 +97,19 @@ export class Call extends EventTarget {
 
   #onState() {
     const state = this.#peer.connectionState;
+    if (state === "disconnected") this.#ask();
     if (this.#channel.readyState === "open") this.#emit("steady", state === "connected");
     if (state === "failed") this.#finish(this.#channel.readyState === "open" ? "lost" : "no_path");
     if (state === "closed") this.#finish("left");
+  }
+
+  /** While nothing comes, the server is asked whether the bot is still in the call: the network finds out later. */
+  async #ask() {
+    while (this.#id && !this.#over && this.#peer.connectionState === "disconnected") {
+      const answer = await fetch(`api/call/${this.#id}`).catch(() => null);
+      if (answer?.status === 404 && !this.#over) return this.#finish("lost");
+      await new Promise((resolve) => setTimeout(resolve, ASKING));
+    }
   }
 
   #onMessage(data) {
@@ -117,6 +130,7 @@ export class Call extends EventTarget {
 
   #finish(reason) {
     if (this.#over) return;
+    if (reason !== "left") this.abandon(); // a bot that lost the line waits for nobody
     this.#over = true;
     clearTimeout(this.#timer);
     // The last message leaves before the connection closes.
@@ -138,7 +152,7 @@ async function answerOf(request) {
   }
   if (response.ok) return response.json();
   const { kind } = await response.json().catch(() => ({}));
-  if (kind === "busy") throw new CallError("busy");
+  if (REFUSED.has(kind)) throw new CallError(kind);
   throw new CallError(response.status === 421 || response.status === 403 ? "refused" : response.status >= 500 ? "no_bot" : "bad_offer");
 }
 

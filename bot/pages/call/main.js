@@ -221,7 +221,7 @@ function warn(reason) {
   $("notice-what").textContent = what;
   $("notice-how").textContent = how;
   $("notice-action").textContent = words().again;
-  $("notice-action").hidden = call !== null || !["busy", "no_bot", "no_path", "lost", "left"].includes(reason);
+  $("notice-action").hidden = call !== null || !["busy", "no_answer", "no_bot", "no_path", "lost", "left"].includes(reason);
   $("notice").hidden = false;
 }
 

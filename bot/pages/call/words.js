@@ -5,6 +5,7 @@ const WORDS = {
     other: "中文", title: "A bot that watches with you",
     subtitle: "Every second it decides by itself: stay silent, speak up, or ask somebody who knows better.",
     notice: "An AI will watch what you share, and only while you share it.",
+    notice_shared: "An AI will watch and hear what you share, only while you share it. Who runs it can see this call and keeps a record.",
     camera: "Camera", camera_hint: "your webcam", screen: "Screen", screen_hint: "a window or a tab",
     scene: "Demo scene", scene_hint: "no camera needed", mic: "Microphone", voice: "Voice", volume: "Volume of the voice",
     end: "Hang up", unlock: "Turn the bot's voice on", dismiss: "Dismiss", tools: "Call controls",
@@ -33,6 +34,9 @@ const WORDS = {
     failed_media: ["The picture could not be started.", "Try another source."],
     ended: ["The source has ended.", "Choose another."],
     busy: ["All lines are busy.", "Close another call page, then call again."],
+    gone: ["This link does not work any more.", "Ask who sent it to you for a new one."],
+    locked: ["This link has a password.", "Reload the page and type it."],
+    no_answer: ["The bot did not come in time.", "It may be busy. Call again."],
     bad_offer: ["The bot did not understand this browser.", "Reload the page. If it happens again, try another browser."],
     refused: ["The bot refuses calls from this address.", "Open the address that the bot printed when it started."],
     no_bot: ["The bot does not answer.", "Is it still running? Start it, then call again."],
@@ -48,6 +52,7 @@ const WORDS = {
     other: "English", title: "和你一起看的机器人",
     subtitle: "它每秒自己决定：保持安静、开口说话，还是去请教更懂的人。",
     notice: "人工智能会看到你分享的画面，仅在你分享期间。",
+    notice_shared: "人工智能会看到并听到你分享的内容，仅在你分享期间。运营者可以看到此通话，并会保留记录。",
     camera: "摄像头", camera_hint: "你的网络摄像头", screen: "屏幕", screen_hint: "窗口或标签页",
     scene: "演示场景", scene_hint: "不需要摄像头", mic: "麦克风", voice: "语音", volume: "语音音量",
     end: "挂断", unlock: "打开机器人的声音", dismiss: "关闭", tools: "通话控制",
@@ -76,6 +81,9 @@ const WORDS = {
     failed_media: ["画面无法启动。", "换一个来源试试。"],
     ended: ["画面来源已结束。", "请另选一个。"],
     busy: ["线路都被占用。", "关闭另一个通话页面，然后重新呼叫。"],
+    gone: ["此链接已失效。", "请向发送者索取新的链接。"],
+    locked: ["此链接有密码。", "请刷新页面并输入密码。"],
+    no_answer: ["机器人没有及时到来。", "它可能正忙，请重新呼叫。"],
     bad_offer: ["机器人无法识别这个浏览器。", "请刷新页面。若再次出现，请换一个浏览器。"],
     refused: ["机器人拒绝来自此地址的呼叫。", "请打开机器人启动时显示的地址。"],
     no_bot: ["机器人没有应答。", "它还在运行吗？启动后再呼叫。"],
@@ -125,7 +133,9 @@ export function switchLanguage() {
 export function translatePage() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   const said = words();
-  for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = said[node.dataset.i18n];
+  // A page that somebody shared tells who else sees the call.
+  const key = (name) => (name === "notice" && "shared" in document.body.dataset ? "notice_shared" : name);
+  for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = said[key(node.dataset.i18n)];
   for (const node of document.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", said[node.dataset.i18nLabel]);
   for (const node of document.querySelectorAll("[data-i18n-placeholder]")) node.placeholder = said[node.dataset.i18nPlaceholder];
 }
