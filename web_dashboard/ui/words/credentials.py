@@ -1,0 +1,42 @@
+"""Words of the page of credentials."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    "credentials.lead": (
+        "Keys of other services. They are encrypted, used by the profiles that name them, and never shown again.",
+        "其他服务的密钥。密钥会加密保存，由引用它们的配置使用，不会再次显示。",
+    ),
+    "credentials.add": ("Add a credential", "添加凭据"),
+    "credentials.edit": ("Change “{name}”", "修改“{name}”"),
+    "credentials.kind": ("Service", "服务"),
+    "credentials.keep": ("Leave empty to keep it: {hint}", "留空则保持不变：{hint}"),
+    "credentials.empty": ("No credentials yet", "还没有凭据"),
+    "credentials.empty.hint": (
+        "The embedded model needs none. A served model, a delegate, or another LiveKit server does.",
+        "内置模型不需要凭据；外部模型、委托服务或其他 LiveKit 服务器需要。",
+    ),
+    "credentials.tested.good": ("Works", "可用"),
+    "credentials.tested.bad": ("Does not work", "不可用"),
+    "credentials.untested": ("Not tested", "未测试"),
+    "credentials.delete.ask": ("Delete “{name}”?", "删除“{name}”？"),
+    "credentials.delete.detail": (
+        "Profiles that use it will not be able to start sessions until they get another.",
+        "使用它的配置在更换凭据之前将无法启动会话。",
+    ),
+    "credentials.field.api_key": ("API key", "API 密钥"),
+    "credentials.field.base_url": ("Address", "地址"),
+    "credentials.field.url": ("Address", "地址"),
+    "credentials.field.api_secret": ("API secret", "API 密钥（secret）"),
+    "credentials.field.secret": ("Secret", "签名密钥"),
+    "credentials.field.token": ("Token", "令牌"),
+    "credentials.field.value": ("Secret", "机密内容"),
+    "credentials.field.note": ("Note", "备注"),
+    "credentials.kind.openai": ("OpenAI", "OpenAI"),
+    "credentials.kind.anthropic": ("Anthropic", "Anthropic"),
+    "credentials.kind.openai_compatible": ("OpenAI-compatible server", "OpenAI 兼容服务器"),
+    "credentials.kind.livekit": ("LiveKit", "LiveKit"),
+    "credentials.kind.webhook_secret": ("Secret of a delegate's webhook", "委托 webhook 的签名密钥"),
+    "credentials.kind.mcp_bearer": ("Token of an MCP server", "MCP 服务器令牌"),
+    "credentials.kind.deepgram": ("Deepgram", "Deepgram"),
+    "credentials.kind.elevenlabs": ("ElevenLabs", "ElevenLabs"),
+    "credentials.kind.generic": ("Something else", "其他"),
+}
