@@ -254,21 +254,22 @@ class Link:
 
         answered = False
         try:
-            async with connect(
+            socket = await connect(
                 self._address.endpoint,
                 additional_headers={"Authorization": f"Bearer {self._address.token}"},
                 open_timeout=_OPEN_WITHIN,
-                close_timeout=_CLOSE_WITHIN,
                 max_size=MAX_MESSAGE,
                 compression=None,
                 proxy=None if self._address.here else True,
-            ) as socket:
-                self._begin()
-                try:
-                    await self._talk(socket, scope)
-                finally:
-                    answered = self._ready.is_set()
-                    self._end()
+            )
+            self._begin()
+            try:
+                await self._talk(socket, scope)
+            finally:
+                answered = self._ready.is_set()
+                stalled = self._broken.is_set()
+                self._end()
+                await _close(socket, 0.0 if stalled else _CLOSE_WITHIN)
         except InvalidStatus as error:
             if error.response.status_code in (401, 403):
                 raise PermissionError from None
@@ -341,3 +342,15 @@ class Link:
                 else:
                     await socket.send(self._pictures.pop(next(iter(self._pictures))))
             self._drained.set()
+
+
+async def _close(socket: ClientConnection, within: float) -> None:
+    """Closes a connection; one whose other end does not read is cut off."""
+    try:
+        if within > 0:
+            async with asyncio.timeout(within):
+                await socket.close()
+    except TimeoutError:
+        pass
+    finally:
+        socket.transport.abort()
