@@ -43,7 +43,7 @@ class AlertList:
         viewer = self._viewer
         async with viewer.trying():
             found = await viewer.services.alerts.list(
-                viewer.actor, open_only=self._which.value == "open", limit=_LISTED
+                viewer.actor, acknowledged=False if self._which.value == "open" else None, limit=_LISTED
             )
             if found == self._shown:
                 return

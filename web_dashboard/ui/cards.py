@@ -11,6 +11,7 @@ from web_dashboard.ui import parts
 from web_dashboard.ui.viewer import Viewer
 
 if TYPE_CHECKING:
+    from bot.link.messages import Heartbeat
     from web_dashboard.schemas.sessions import SessionView
 
 _SHORT = 60
@@ -80,33 +81,35 @@ class SessionCard:
     def update(self, view: SessionView) -> None:
         """Shows what is so now."""
         t, live = self._viewer.t, view.live
-        state = view.state
-        if live is not None and state == "running":
-            state = "paused" if live.paused else "muted" if live.muted else state
+        beat = live.heartbeat if live else None
+        state = str(view.state)
+        if beat is not None and state == "running":
+            state = "paused" if beat.paused else "muted" if beat.muted else state
         if state != self._state:
             self._state = state
             self._pill.clear()
             with self._pill:
                 parts.state_pill(self._viewer, state)
         why = [view.reason, view.remedy]
-        if live is not None and not view.reason:
-            why = [live.reason, live.remedy]
-        trouble = state not in ("running", "muted", "paused") or bool(live and live.remedy)
-        _set(self._why, " ".join(each for each in why if each) if trouble else "")
+        if beat is not None and not any(why) and beat.remedy:
+            why = [beat.reason, beat.remedy]
+        running = state in ("running", "muted", "paused")
+        _set(self._why, " ".join(each for each in why if each) if why[1] or not running else "")
         self._why.set_visibility(bool(self._why.text))
         words = live.last_words if live else ""
         _set(self._words, f"“{words}”" if words else t("overview.silent"))
         self._words.classes(remove="jv-soft") if words else self._words.classes(add="jv-soft")
-        if live is None:
-            return
-        _set(self._time, duration(live.t))
-        self._count_down(live)
-        saved = 1 - live.tokens / live.tokens_dense if live.tokens_dense else 0.0
-        tokens = f"{live.tokens:,}"
-        _set(self._tokens, tokens + (f" (−{saved:.0%})" if saved > 0 else ""))
-        _set(self._cost, f"{live.cost:.4f}" if live.cost else "0")
+        if beat is not None:
+            self._measure(beat)
 
-    def _count_down(self, live: Any) -> None:
+    def _measure(self, beat: Heartbeat) -> None:
+        _set(self._time, duration(beat.t))
+        self._count_down(beat)
+        saved = 1 - beat.tokens / beat.tokens_dense if beat.tokens_dense else 0.0
+        _set(self._tokens, f"{beat.tokens:,}" + (f" (−{saved:.0%})" if saved > 0 else ""))
+        _set(self._cost, f"{beat.cost:.4f}" if beat.cost else "0")
+
+    def _count_down(self, live: Heartbeat) -> None:
         before, ticks = self._beat
         if live.t == before:
             return

@@ -28,8 +28,9 @@ class FileChoice:
                 picked = ui.element("input").props('type=file accept="video/*,.mkv,.ts"')
                 parts.attributes(picked, {"data-upload": "/api/v1/uploads"})
             self._now = ui.label().classes("jv-strong").props("aria-live=polite")
-            with ui.element("div").classes("jv-progress").props("hidden"):
+            with ui.element("div").classes("jv-progress").props("hidden role=progressbar") as bar:
                 ui.element("i")
+            parts.attributes(bar, {"aria-label": t("send.file.progress"), "data-offline": t("entry.offline")})
             with ui.element("div").classes("jv-actions"):
                 self._sample = parts.button(t("send.file.sample"), self._use_sample, icon="auto_awesome")
             self._earlier = parts.choice(t("send.file.earlier"), {}, on_change=self._pick)
@@ -60,7 +61,7 @@ class FileChoice:
             self._earlier.set_options({each.id: each.name for each in uploads})
             self._earlier.set_visibility(bool(uploads))
 
-    def _pick(self, event: events.ValueChangeEventArguments) -> None:
+    def _pick(self, event: events.ValueChangeEventArguments[Any]) -> None:
         if event.value is not None:
             self._take(int(event.value), self._earlier.options[event.value])
 

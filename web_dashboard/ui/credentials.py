@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nicegui import ui
 
 from web_dashboard.permissions import Permission
@@ -92,7 +94,13 @@ class CredentialList:
 class CredentialSheet:
     """The form for one credential; a secret that is left empty stays as it is."""
 
-    def __init__(self, viewer: Viewer, kinds: dict[str, KindView], each: CredentialView | None, done: object) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        kinds: dict[str, KindView],
+        each: CredentialView | None,
+        done: Callable[[], Awaitable[None]],
+    ) -> None:
         self._viewer, self._kinds, self._each, self._done = viewer, kinds, each, done
         t = viewer.t
         title = t("credentials.edit", name=each.name) if each else t("credentials.add")
@@ -134,7 +142,9 @@ class CredentialSheet:
         viewer = self._viewer
         async with viewer.trying(viewer.t("common.saved"), self._save):
             given = {
-                secret: {name: each.value for (name, kind), each in self._inputs.items() if kind is secret and each.value}
+                secret: {
+                    name: each.value for (name, kind), each in self._inputs.items() if kind is secret and each.value
+                }
                 for secret in (False, True)
             }
             name = self._name.value
@@ -147,4 +157,4 @@ class CredentialSheet:
                 change = CredentialChange.model_validate({"name": name, "public": given[False], "secret": given[True]})
                 await viewer.services.credentials.update(viewer.actor, self._each.id, change)
             self._dialog.close()
-            await self._done()  # type: ignore[operator]  # the list's refresh
+            await self._done()

@@ -65,7 +65,7 @@ class Overview:
     async def refresh(self) -> None:
         """Looks again, and shows what changed."""
         try:
-            views = await self._viewer.services.sessions.list(self._viewer.actor, _PAGE, None)
+            views = await self._viewer.services.sessions.list(self._viewer.actor, limit=_PAGE)
         except JoyVLError as error:
             self._trouble.default_slot.children[-1].set_text(str(error))  # type: ignore[attr-defined]  # a label
             self._trouble.set_visibility(True)

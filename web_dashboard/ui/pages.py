@@ -5,7 +5,21 @@ from __future__ import annotations
 import importlib
 from typing import Final
 
-MODULES: Final = ("overview",)
+MODULES: Final = (
+    "overview",
+    "session.page",
+    "alerts",
+    "profiles",
+    "profile",
+    "destinations",
+    "credentials",
+    "webhooks",
+    "keys",
+    "users",
+    "account",
+    "audit",
+    "system",
+)
 
 
 def load() -> None:

@@ -54,7 +54,7 @@ class SendSheet:
             names.insert(1, "call")
         if saved:
             names.append("saved")
-        with ui.tabs(value="room").props("dense align=left inline-label mobile-arrows no-caps") as self._tabs:
+        with ui.tabs().props("dense align=left inline-label mobile-arrows no-caps") as self._tabs:
             for name in names:
                 ui.tab(name, label=t(f"send.{name}"), icon=_ICONS[name])
         with ui.tab_panels(self._tabs, value="room", animated=False):

@@ -42,6 +42,7 @@ class CallLink:
             name=self._name.value.strip() or viewer.t("send.call"),
             profile=profile,
             expires=viewer.services.context.wall() + _TIMES[self._expires.value],
+            max_uses=None,
             password=self._password.value or None,
         )
         made = await viewer.services.shares.create(viewer.actor, given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nicegui import ui
 
 from web_dashboard.permissions import Permission
@@ -136,7 +138,7 @@ class WebhookList:
             await show()
             dialog.open()
 
-    def _delivery(self, each: DeliveryView, again: object) -> None:
+    def _delivery(self, each: DeliveryView, again: Callable[[], Awaitable[None]]) -> None:
         viewer, t = self._viewer, self._viewer.t
         tone, icon = _STATES.get(each.state, ("calm", "help"))
         middle, end = parts.row(t(f"webhooks.kind.{each.kind}"), sub=each.key)
@@ -150,8 +152,8 @@ class WebhookList:
 
         async def redeliver() -> None:
             async with viewer.trying(t("webhooks.redelivered"), button):
-                await viewer.services.webhooks.redeliver(viewer.actor, each.id)
-                await again()  # type: ignore[operator]  # shows the list again
+                await viewer.services.webhooks.redeliver(viewer.actor, each.webhook, each.id)
+                await again()
 
         if self._may and each.state != "waiting":
             with end:

@@ -20,8 +20,10 @@
       remember("joyvl_look", { auto: "light", light: "dark", dark: "auto" }[now] ?? "auto");
       reload();
     },
-    language(next) {
+    async language(next) {
       remember("joyvl_language", next);
+      // With the person too, for their next browser; the page changes at once either way.
+      await fetch("/api/v1/me", { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ language: next }) }).catch(() => {});
       reload();
     },
     async signOut() {
@@ -59,6 +61,41 @@
 
   // A page that nobody sees is told nothing.
   addEventListener("visibilitychange", () => window.emitEvent?.("joyvl_visible", !document.hidden));
+
+  // Uploads: the file is the body, its progress is shown, and the answer is told to the page.
+  function upload(input, file) {
+    const drop = input.closest(".jv-drop");
+    const bar = drop.parentElement.querySelector(".jv-progress");
+    const tell = (name, detail) => input.dispatchEvent(new CustomEvent(name, { detail }));
+    const request = new XMLHttpRequest();
+    request.open("POST", `${input.dataset.upload}?name=${encodeURIComponent(file.name.slice(0, 200))}`);
+    request.responseType = "json";
+    bar.hidden = false;
+    request.upload.onprogress = (event) => {
+      const share = event.lengthComputable ? Math.round((100 * event.loaded) / event.total) : 0;
+      bar.firstElementChild.style.width = share + "%";
+      bar.setAttribute("aria-valuenow", share);
+    };
+    request.onloadend = () => {
+      bar.hidden = true;
+      input.value = "";
+      if (request.status >= 200 && request.status < 300) tell("uploaded", request.response);
+      else tell("upload_failed", request.response ?? { message: bar.dataset.offline });
+    };
+    request.send(file);
+  }
+  addEventListener("change", (event) => {
+    if (event.target.matches?.("input[data-upload]") && event.target.files.length) upload(event.target, event.target.files[0]);
+  });
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    addEventListener(name, (event) => {
+      const drop = event.target.closest?.(".jv-drop");
+      if (!drop) return;
+      event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer.files.length) upload(drop.querySelector("input"), event.dataTransfer.files[0]);
+    });
+  }
 
   // Live pictures: one request in flight a picture, none for one that nobody sees.
   const seen = new WeakSet();

@@ -2,9 +2,13 @@
 const form = document.getElementById("form");
 const problem = document.getElementById("problem");
 
-document.getElementById("language").addEventListener("click", (event) => {
+function remember(language) {
   const secure = location.protocol === "https:" ? ";secure" : "";
-  document.cookie = `joyvl_language=${event.currentTarget.dataset.next};path=/;max-age=31536000;samesite=strict${secure}`;
+  document.cookie = `joyvl_language=${language};path=/;max-age=31536000;samesite=strict${secure}`;
+}
+
+document.getElementById("language").addEventListener("click", (event) => {
+  remember(event.currentTarget.dataset.next);
   location.reload();
 });
 
@@ -27,6 +31,9 @@ async function send() {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(fields), credentials: "same-origin",
     });
     if (answer.ok) {
+      const me = await answer.json().catch(() => ({}));
+      // A browser in which nobody chose a language takes the person's.
+      if (me.language && me.language !== "en" && !document.cookie.includes("joyvl_language=")) remember(me.language);
       const next = new URLSearchParams(location.search).get("next") ?? "/";
       // A path of this site only: never another one's address.
       location.assign(/^\/(?![/\\])/.test(next) ? next : "/");

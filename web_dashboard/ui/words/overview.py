@@ -58,7 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "send.file.choose": ("Choose a video…", "选择视频…"),
     "send.file.drop": ("or drop it here", "或拖放到这里"),
     "send.file.sample": ("Use a sample clip", "使用示例片段"),
-    "send.file.uploading": ("Uploading {name}", "正在上传 {name}"),
+    "send.file.progress": ("Upload", "上传进度"),
     "send.file.earlier": ("An earlier upload", "之前上传的文件"),
     "send.file.repeat": ("Begin again at its end", "循环播放"),
     "send.file.ready": ("{name} is ready", "{name} 已就绪"),

@@ -35,7 +35,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "profile.instruction.down": ("Move instruction {n} down", "下移指令 {n}"),
     "profile.instruction.remove": ("Remove instruction {n}", "移除指令 {n}"),
     "profile.credentials": ("Credentials", "凭据"),
-    "profile.credentials.hint": ("Which keys it uses. None takes the installation's own.", "使用哪些密钥；无则使用安装默认。"),
+    "profile.credentials.hint": (
+        "Which keys it uses. None takes the installation's own.",
+        "使用哪些密钥；无则使用安装默认。",
+    ),
     "profile.part.model": ("Model", "模型"),
     "profile.part.summary": ("Summaries", "摘要"),
     "profile.part.delegate": ("Hard questions", "疑难委托"),
@@ -73,8 +76,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "try.nothing": ("It watches, and says nothing yet.", "它正在观看，还没有说话。"),
     "try.left": ("{seconds} s left", "剩余 {seconds} 秒"),
     "try.camera.hint": (
-        "Opens the call page in this pane; your browser asks for the camera.",
-        "将在此处打开通话页，浏览器会请求使用摄像头。",
+        "Makes a link for one call, answered by this profile as it is saved.",
+        "生成一次性通话链接，由此配置（已保存的版本）应答。",
     ),
+    "try.camera.open": ("Open the call page", "打开通话页"),
     "try.title.session": ("Try-out: {name}", "试用：{name}"),
 }

@@ -30,7 +30,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "webhooks.redeliver": ("Send again", "重新发送"),
     "webhooks.redelivered": ("It is sent again", "已重新发送"),
     "webhooks.attempts": ("{n} tries", "已尝试 {n} 次"),
-    "webhooks.counts": ("{delivered} delivered · {waiting} waiting · {failed} failed", "已送达 {delivered} · 等待 {waiting} · 失败 {failed}"),
+    "webhooks.counts": (
+        "{delivered} delivered · {waiting} waiting · {failed} failed",
+        "已送达 {delivered} · 等待 {waiting} · 失败 {failed}",
+    ),
     "webhooks.state.waiting": ("Waiting", "等待中"),
     "webhooks.state.delivered": ("Delivered", "已送达"),
     "webhooks.state.failed": ("Failed", "失败"),
