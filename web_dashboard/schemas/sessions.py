@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from bot.link.messages import Heartbeat
 from web_dashboard.fleet.states import State, Wanted
 from web_dashboard.schemas.places import AnyPlace
-from web_dashboard.schemas.profiles import InstructionText
+from web_dashboard.schemas.profiles import Id, InstructionText, Part
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
@@ -54,6 +54,8 @@ class StartSession(Given):
         title: What people call it.
         instructions: What it is to do there, beside the profile's.
         overrides: Settings of the profile that are different this time.
+        credentials: Credentials of the profile, by part, that are different this time.
+        seconds: Ends it so many seconds after it joined; None leaves it to the profile.
     """
 
     model_config = ConfigDict(
@@ -71,8 +73,10 @@ class StartSession(Given):
     profile: int | None = None
     credential: int | None = None
     title: Title = ""
-    instructions: tuple[InstructionText, ...] = Field((), max_length=32)
+    instructions: tuple[InstructionText, ...] = Field(default=(), max_length=32)
     overrides: dict[str, Any] = Field(default_factory=dict, max_length=100)
+    credentials: dict[Part, Id] = Field(default_factory=dict, max_length=10)
+    seconds: float | None = Field(default=None, gt=0, le=604_800)
 
 
 class LiveView(Shown):

@@ -346,7 +346,14 @@ class Sessions:
             )
         settings = {**body.settings, **given.overrides}
         return await self._profiles.checked(
-            body.model_copy(update={"instructions": instructions, "settings": settings})
+            body.model_copy(
+                update={
+                    "instructions": instructions,
+                    "settings": settings,
+                    "credentials": {**body.credentials, **given.credentials},
+                    "seconds": given.seconds or body.seconds,
+                }
+            )
         )
 
     async def _row(self, session: str) -> RowMapping:
