@@ -67,12 +67,13 @@ async def cells(
     session: SessionId,
     actor: CurrentActor,
     services: CurrentServices,
+    since: Second = None,
     limit: Annotated[int, Query(ge=1, le=2_000)] = 500,
     before: Before = None,
     after: After = None,
 ) -> Response:
     """Ticks as the timeline draws them; fields with their usual value are left out."""
-    page = await services.history.cells(actor, session, limit, before=before, after=after)
+    page = await services.history.cells(actor, session, since, limit, before=before, after=after)
     # Written once, by pydantic's own serializer: FastAPI would look at each of two thousand cells again.
     return Response(page.model_dump_json(exclude_defaults=True), media_type="application/json")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -109,12 +109,18 @@ class History:
         return TickPage(ticks=tuple({"epoch": row.epoch} | row.event for row in rows), before=earlier, after=later)
 
     async def cells(
-        self, actor: Actor, session: str, limit: int = MAX_CELLS, *, before: str | None = None, after: str | None = None
+        self,
+        actor: Actor,
+        session: str,
+        since: float | None = None,
+        limit: int = MAX_CELLS,
+        *,
+        before: str | None = None,
+        after: str | None = None,
     ) -> CellPage:
         """Ticks, short; without `after`, the newest."""
-        rows, earlier, later = await self._page(
-            actor, session, events.c.kind == "tick", before, after, min(limit, MAX_CELLS)
-        )
+        wanted = between(events.c.kind == "tick", since, None)
+        rows, earlier, later = await self._page(actor, session, wanted, before, after, min(limit, MAX_CELLS))
         cells = tuple(views.cell_of(row.event, row.epoch) for row in rows)
         return CellPage.model_construct(cells=cells, before=earlier, after=later)
 
@@ -339,5 +345,5 @@ def _data_url(jpeg: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
-async def _counts(connection: AsyncConnection, asked: Select[tuple[str, int]]) -> dict[str, int]:
+async def _counts(connection: AsyncConnection, asked: Select[Any]) -> dict[str, int]:
     return {row[0]: row[1] for row in await connection.execute(asked)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from web_dashboard.schemas.history import (
     Cell,
@@ -20,6 +20,7 @@ from web_dashboard.schemas.history import (
 Event = dict[str, Any]
 """A line of the log, as a dict."""
 _SILENCE = "</silence>"
+_ACTS: dict[str, Literal["said", "delegated"]] = {"speak": "said", "delegate": "delegated"}
 _PLAIN = ("interval", "start")
 _HISTORY = 20
 """Changes of one instruction, and steps of one ticket, that are told: the newest."""
@@ -58,12 +59,12 @@ def line_of(event: Event, epoch: int, at: str, delivered: Sequence[Delivered] = 
     base: dict[str, Any] = {"at": at, "epoch": epoch, "t": event["t"]}
     match event:
         case {"kind": "tick"} if kind_of(event) != "silence":
-            kind = {"speak": "said", "delegate": "delegated"}.get(kind_of(event), "gated")
+            act: Literal["said", "delegated", "gated"] = _ACTS.get(kind_of(event), "gated")
             words = str(event.get("text") or "")
             if question := event.get("question"):
                 words = f"{words} → {question}".strip()
             gate = event.get("gate") or ""
-            return Line(**base, kind=kind, text=words, n=event["n"], gate=gate, delivered=tuple(delivered))
+            return Line(**base, kind=act, text=words, n=event["n"], gate=gate, delivered=tuple(delivered))
         case {"kind": "speech", "final": True}:
             return Line(**base, kind="heard", text=event["text"], who=event["speaker"])
         case {"kind": "chat"}:
