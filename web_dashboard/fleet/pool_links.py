@@ -58,7 +58,7 @@ def pool_routes(pool: Pool) -> APIRouter:
             code = _LATER
         finally:
             if socket.application_state is not WebSocketState.DISCONNECTED:
-                with contextlib.suppress(RuntimeError, OSError):
+                with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
                     await socket.close(code)
 
     return router

@@ -29,7 +29,7 @@ def open_pool(context: Context, token: SecretStr, *, agent: str = "joyvl", one_m
         one_machine: All workers run on this machine: they may share a file as database.
 
     Raises:
-        BadInputError: The token is missing or too short, the LiveKit server's key is missing, or the database is a file.
+        BadInputError: The token is too short, the LiveKit server's key is missing, or the database is a file.
     """
     if len(token.get_secret_value()) < MIN_TOKEN:
         raise BadInputError(

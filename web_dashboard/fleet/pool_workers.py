@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.link.worker_messages import DEAD_AFTER, WorkerHello, WorkerReport
 
-GONE_AFTER = 3.0
+GONE_AFTER = 2.0
 """Seconds after its connection has closed in which a worker that lives is back."""
 MAX_WORKERS = 200
 """Workers that are listened to at the same time."""

@@ -1,0 +1,185 @@
+"""A pool of real workers on a real LiveKit server and a real PostgreSQL: nothing is lost, nobody is twice in a room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.livekit_people import Person, person, until
+from tests.e2e.livekit_server import LiveKitServer, livekit_server
+from tests.e2e.pool_plane import Plane, Worker, ended, plane
+from tests.e2e.postgres_server import PostgresServer, postgres_server
+from web_dashboard.fleet.states import State, Wanted
+from web_dashboard.permissions import SYSTEM
+
+__all__ = ["livekit_server", "postgres_server"]  # fixtures
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(280)]
+
+Opened = Callable[[], contextlib.AbstractAsyncContextManager[Plane]]
+ROOMS = 12
+
+
+@pytest.fixture
+def at(
+    livekit_server: LiveKitServer, postgres_server: PostgresServer, tmp_path: Path, free_port: Callable[[], int]
+) -> Opened:
+    return lambda: plane(livekit_server, postgres_server.fresh(), tmp_path, free_port())
+
+
+@contextlib.asynccontextmanager
+async def people(server: LiveKitServer, rooms: list[str]) -> AsyncIterator[dict[str, Person]]:
+    async with contextlib.AsyncExitStack() as stack:
+        yield {room: await stack.enter_async_context(person(server, room)) for room in rooms}
+
+
+@contextlib.asynccontextmanager
+async def workers(at: Plane, *slots: int) -> AsyncIterator[list[Worker]]:
+    made: list[Worker] = []
+    try:
+        made += await asyncio.gather(*(at.worker(slots=each) for each in slots))
+        yield made
+    except BaseException:
+        for worker in made:
+            print(worker.said()[-6_000:])  # shown with the failure
+        raise
+    finally:
+        await asyncio.gather(*(ended(worker) for worker in made))
+
+
+async def each_room_has_one(at: Plane, sessions: dict[str, str]) -> None:
+    for room, session in sessions.items():
+        assert await at.bots(room) == [f"joyvl-{session}"], room
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], within: float, what: str) -> None:
+    async with asyncio.timeout(within):
+        while not await holds():
+            await asyncio.sleep(0.05)
+    print(what)
+
+
+async def all_run(at: Plane, starts: dict[str, int], within: float, what: str) -> float:
+    """Waits until all sessions are in their rooms, in these starts or later ones; returns how long it took."""
+    began = time.monotonic()
+    await until(lambda: all(at.running(session, start) for session, start in starts.items()), within, what)
+    took = time.monotonic() - began
+    print(f"{what}: {took:.1f} s")
+    return took
+
+
+async def instructions(at: Plane, session: str) -> list[str]:
+    live = at.live(session)
+    assert live
+    assert live.heartbeat
+    return [standing.text for standing in live.heartbeat.instructions]
+
+
+def test_twelve_rooms_survive_a_job_a_worker_and_the_livekit_server(at: Opened, livekit_server: LiveKitServer) -> None:
+    async def main() -> None:
+        rooms = [f"pool-{n}" for n in range(ROOMS)]
+        async with at() as control, workers(control, ROOMS, ROOMS) as two, people(livekit_server, rooms):
+            sessions = {room: await control.start(room, f"Greet whoever comes to {room}") for room in rooms}
+            await all_run(control, dict.fromkeys(sessions.values(), 1), 90, "a burst of twelve")
+            await each_room_has_one(control, sessions)
+            assert all(len(control.held(worker)) >= 2 for worker in two)
+            for room, session in sessions.items():
+                await control.sessions.instruct(SYSTEM, session, f"Watch the door of {room}")
+
+            # A job's process is killed: its session alone is started again.
+            two[0].jobs(control.port)[0].kill()
+            await until(lambda: 2 in map(control.start_of, sessions.values()), 10, "a killed job is noticed")
+            starts = {session: control.start_of(session) for session in sessions.values()}
+            assert sorted(starts.values()) == [1] * (ROOMS - 1) + [2]
+            assert await all_run(control, starts, 10, "a killed job is back") < 10
+            await each_room_has_one(control, sessions)
+
+            # A worker is killed: what it held goes on with the other.
+            lost = control.held(two[0])
+            two[0].signal(signal.SIGKILL)
+            starts = {session: start + (session in lost) for session, start in starts.items()}
+            assert await all_run(control, starts, 30, f"{len(lost)} rooms of a killed worker are back") < 10
+            assert control.held(two[1]) == set(sessions.values())
+            await each_room_has_one(control, sessions)
+
+            # The LiveKit server is killed: its rooms come back with it, and so do the bots.
+            livekit_server.kill()
+            await asyncio.sleep(2)
+            livekit_server.start()
+            began = time.monotonic()
+
+            async def all_are_back() -> bool:
+                return [len(await control.bots(room)) for room in rooms] == [1] * ROOMS
+
+            await eventually(all_are_back, 40, "all are back")
+            print(f"the server was killed, all are back: {time.monotonic() - began:.1f} s")
+            await all_run(control, starts, 20, "all are told of again")
+            assert {session: control.start_of(session) for session in starts} == starts
+
+            for room, session in sessions.items():
+                standing = await instructions(control, session)
+                assert standing == [f"Greet whoever comes to {room}", f"Watch the door of {room}"]
+            for session in sessions.values():
+                await control.sessions.stop(SYSTEM, session)
+            await until(lambda: not control.fleet.lives(), 20, "all have ended")
+            assert [await control.bots(room) for room in rooms] == [[]] * ROOMS
+
+    asyncio.run(main())
+
+
+def test_a_full_pool_queues_and_a_drained_worker_hands_its_rooms_over(
+    at: Opened, livekit_server: LiveKitServer
+) -> None:
+    async def main() -> None:
+        rooms = [f"drain-{n}" for n in range(4)]
+        async with at() as control, workers(control, 3) as running, people(livekit_server, rooms) as there:
+            first = {room: await control.start(room, "Count the cars") for room in rooms[:3]}
+            await all_run(control, dict.fromkeys(first.values(), 1), 60, "three run")
+            waiting = await control.start(rooms[3], "Count the cars")
+
+            async def it_says_why() -> bool:
+                return bool((await control.view(waiting)).reason)
+
+            await eventually(it_says_why, 10, "it says why it waits")
+            view = await control.view(waiting)
+            assert view.state is State.QUEUED
+            assert view.reason == "All 3 places of 1 worker are taken: it starts when one is free."
+            assert await control.bots(rooms[3]) == []
+
+            running.append(await control.worker(slots=4))
+            await all_run(control, {waiting: 1}, 30, "what was queued runs on another worker")
+
+            await control.workers.drain(SYSTEM, control.id_of(running[0]))
+            away = 0
+            async with asyncio.timeout(60):
+                while not all(control.running(session, 2) for session in first.values()):
+                    away = max(away, sum(not control.running(session) for session in first.values()))
+                    await asyncio.sleep(0.05)
+            assert away == 1  # one after the other
+            assert await asyncio.wait_for(running[0].process.wait(), 20) == 0
+            assert control.held(running[1]) == {*first.values(), waiting}
+            await each_room_has_one(control, first | {rooms[3]: waiting})
+            for room in rooms[:3]:
+                lines = [line.text for line in there[room].chat]
+                assert lines.count("I'll be right back.") == 1, lines
+            assert "I'll be right back." not in [line.text for line in there[rooms[3]].chat]
+
+            # The last one has nowhere to go: told to end, it has its sessions leave, and they stay wanted.
+            running[1].signal(signal.SIGTERM)
+            await until(lambda: all(known.draining for known in control.pool.workers.living()), 5, "it drains")
+            running[1].signal(signal.SIGTERM)
+            await asyncio.wait_for(running[1].process.wait(), 10)
+
+            async def nobody_is_there() -> bool:
+                return (await control.view(waiting)).reason == "No worker is connected: it starts when one is."
+
+            await eventually(nobody_is_there, 20, "it waits for a worker")
+            assert (await control.view(waiting)).wanted is Wanted.RUNNING
+
+    asyncio.run(main())
