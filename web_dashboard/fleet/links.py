@@ -77,7 +77,7 @@ def link_routes(fleet: Fleet) -> APIRouter:
             code = SLOW
         finally:
             if socket.application_state is not WebSocketState.DISCONNECTED:
-                with contextlib.suppress(RuntimeError, OSError):
+                with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
                     await socket.close(code)
 
     return router
