@@ -44,6 +44,8 @@ TOLD_WITHIN = 30.0
 _LIVES_WITHIN = 4.0
 """Seconds that a command waits for a session that is about to begin."""
 _REPLIES_WITHIN = 1.0
+_BEAT_REST = 0.1
+"""Least seconds between two heartbeats, however much changes."""
 
 
 async def live_job(
@@ -198,10 +200,13 @@ class _Process:
 
     def _happened(self, event: AnyEvent) -> None:
         self._link.send_text(happened(event))
+        if event.kind in ("status", "instruction", "ticket"):
+            self._urged.set()  # what a heartbeat tells may have changed
 
     async def _beat(self) -> None:
-        """Sends heartbeats: every few seconds, and at once where a command changed something."""
+        """Sends heartbeats: every few seconds, and soon where something changed."""
         while True:
+            await asyncio.sleep(_BEAT_REST)
             if self._reporter is not None:
                 self._link.send(self._reporter.heartbeat())
             elif self._begun is not None:
