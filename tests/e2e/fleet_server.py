@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,6 @@ class PlainProfiles:
 
 
 async def serve(database: str, folder: Path, port: int) -> None:
-    import time
-
     defaults = Settings(database_url=database, voice="none")  # type: ignore[arg-type]
     async with opening(database) as store:
         vault = Vault([Fernet.generate_key()])

@@ -20,6 +20,9 @@ RENEW_EVERY = 2.0
 HELD_FOR = 10.0
 """Seconds after the last renewal in which nobody else takes it."""
 
+_SAME = 5.0
+"""Seconds by which a process's start may seem to differ, as the machine's clock is set right."""
+
 
 class Held(BaseModel):
     """Who holds it, and until when (unix seconds). The process, so that one that was killed is not waited for."""
@@ -90,7 +93,7 @@ def is_running(pid: int, created: float) -> bool:
     """Whether a process of this machine runs: this very one, not another that got its number since."""
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - created) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        return abs(process.create_time() - created) < _SAME and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
