@@ -57,12 +57,17 @@ class AuditTable:
 
     async def _next(self) -> list[AuditView]:
         viewer = self._viewer
+        found: list[AuditView] = []
         async with viewer.trying():
-            return await viewer.services.audit.list(
-                viewer.actor, limit=_PAGE, before=self._last, action=(self._action.value or "").strip(),
-                who=(self._who.value or "").strip(), target=(self._target.value or "").strip(),
-            )  # fmt: skip
-        return []
+            found += await viewer.services.audit.list(
+                viewer.actor,
+                limit=_PAGE,
+                before=self._last,
+                action=(self._action.value or "").strip(),
+                who=(self._who.value or "").strip(),
+                target=(self._target.value or "").strip(),
+            )
+        return found
 
     async def _append(self) -> None:
         self._add(await self._next())

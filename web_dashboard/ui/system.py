@@ -8,6 +8,7 @@ from nicegui import ui
 
 from web_dashboard.permissions import Permission
 from web_dashboard.schemas.system import FindingView
+from web_dashboard.services.workers import Workers
 from web_dashboard.ui import parts
 from web_dashboard.ui.shell import Viewer, page
 
@@ -71,13 +72,17 @@ class WorkerList:
         self._shown: Any = None
         self._place = ui.element("div")
 
+    def _pool(self) -> Workers:
+        services = self._viewer.services
+        return Workers(services.context, services.audit, services.fleet)
+
     async def refresh(self) -> None:
         """Shows where sessions run now."""
         viewer, t = self._viewer, self._viewer.t
         services = viewer.services
         pool = services.context.pool
         async with viewer.trying():
-            found: Any = await (services.workers.list(viewer.actor) if pool else services.system.workers(viewer.actor))
+            found: Any = await (self._pool().list(viewer.actor) if pool else services.system.workers(viewer.actor))
             if found == self._shown:
                 return
             self._shown = found
@@ -119,5 +124,5 @@ class WorkerList:
         question, detail = t("system.drain.ask", name=each.host), t("system.drain.detail")
         if await parts.confirm(viewer, question, t("system.drain"), detail=detail):
             async with viewer.trying(t("system.draining")):
-                await viewer.services.workers.drain(viewer.actor, each.id)
+                await self._pool().drain(viewer.actor, each.id)
                 await self.refresh()

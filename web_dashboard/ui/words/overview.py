@@ -6,7 +6,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "overview.earlier": ("Earlier", "历史"),
     "overview.empty": ("The bot is nowhere right now", "机器人目前不在任何地方"),
     "overview.empty.hint": (
-        "Invite it to a call, attach it to a stream, or show it a file: it watches, and speaks when it has something to say.",
+        "Invite it to a call, attach it to a stream, or show it a file: it watches, and speaks when it has cause to.",
         "邀请它加入通话、接入直播，或让它看一段视频：它会一直观察，有话要说时才开口。",
     ),
     "overview.empty.viewer": ("An operator can send it somewhere.", "操作员可以派出机器人。"),
