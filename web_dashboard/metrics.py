@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from joyvl_core.errors import JoyVLError
+from joyvl_core.observation import TicketState
 from web_dashboard.db.tables import alerts, deliveries, jobs
 from web_dashboard.tracing import route_of
 
@@ -37,7 +38,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _DECISION = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0)
 _ACTIONS = frozenset({"silence", "speak", "delegate"})
-_TICKETS = frozenset({"running", "progress", "done", "failed", "cancelled", "timeout", "interrupted"})
+_TICKETS = frozenset(state.value for state in TicketState)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

@@ -70,7 +70,7 @@ async def list_deliveries(
     before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> list[DeliveryView]:
     """Its deliveries, newest first."""
-    return await services.webhooks.deliveries(actor, webhook, state=state, limit=limit, before=before)
+    return list(await services.webhooks.deliveries(actor, webhook, state=state, limit=limit, before=before))
 
 
 @router.post("/{webhook}/deliveries/{delivery}/redeliver", dependencies=_WRITE)

@@ -80,4 +80,4 @@ class Alerting:
             Intent.SCENE_CHANGE,
             Intent.STATIC_CHANGE,
         }
-        return reading.sureness is Sureness.SURE and reading.wish.standing and reading.wish.intent in watching
+        return reading.sureness is not Sureness.UNCLEAR and reading.wish.intent in watching

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -142,10 +143,10 @@ class Destinations:
         if any(_fits(one, room, one.credential) for one in map(_view, await self._rows())):
             await self._audit.write(SYSTEM, "destination.room_ended", room)
 
-    async def _rows(self) -> list[RowMapping]:
+    async def _rows(self) -> Sequence[RowMapping]:
         async with self._context.database.reading() as connection:
             chosen = select(table).order_by(table.c.name).limit(MAX_LISTED)
-            return list((await connection.execute(chosen)).mappings().all())
+            return (await connection.execute(chosen)).mappings().all()
 
     async def _wanted_in(self, room: str) -> bool:
         jobs = tables.jobs
@@ -193,7 +194,11 @@ def _fits(destination: DestinationView, room: str, credential: int | None) -> bo
 
 def _session(destination: DestinationView, place: Any, title: str = "") -> StartSession:
     return StartSession(
-        place=place, profile=destination.profile, credential=destination.credential, title=title or destination.name
+        place=place,
+        profile=destination.profile,
+        credential=destination.credential,
+        title=title or destination.name,
+        instructions=(),
     )
 
 

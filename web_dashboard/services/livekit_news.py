@@ -25,13 +25,13 @@ class UnsignedError(JoyVLError):
 
 class _Room(BaseModel):
     model_config = ConfigDict(extra="ignore")
-    name: str = Field("", max_length=500)
+    name: str = Field(default="", max_length=500)
 
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
     event: str = Field(max_length=100)
-    id: str = Field("", max_length=200)
+    id: str = Field(default="", max_length=200)
     room: _Room = _Room()
 
 

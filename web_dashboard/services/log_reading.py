@@ -21,7 +21,7 @@ from joyvl_core.events import AnyEvent, InstructionEvent, TicketEvent, TickEvent
 from joyvl_core.store.tables import events
 from web_dashboard.db.tables import jobs
 from web_dashboard.schemas.profiles import ProfileBody
-from web_dashboard.schemas.webhooks import Asked, Delegated, Message, Spoken
+from web_dashboard.schemas.webhooks import Asked, Delegated, Message, Spoken, WebhookKind
 from web_dashboard.services.alerting import Alerting
 from web_dashboard.services.telling import Alert, StateChange, failed, raise_alert, tell, tell_state
 
@@ -332,36 +332,31 @@ def _trouble(change: StateChange, now: float) -> Alert | None:
 
 
 def _message(event: AnyEvent, session: str, epoch: int, cause: str) -> Message | None:
-    match event:
-        case TickEvent() if event.text and event.action != "silence":
-            kind, data = (
-                "spoken",
-                Spoken(
-                    epoch=epoch,
-                    tick=event.n,
-                    text=event.text,
-                    instruction=event.instruction,
-                    reply_to=event.reply_to,
-                ),
-            )
-        case TicketEvent() if event.question:
-            kind, data = (
-                "ticket",
-                Delegated(
-                    ticket=event.id,
-                    state=event.state.value,
-                    question=event.question,
-                    digest=event.digest,
-                    full=event.full,
-                    spent_tokens=event.spent_tokens,
-                    cost=event.cost,
-                ),
-            )
-        case InstructionEvent() if event.text or event.state == "cancelled":
-            kind, data = (
-                "instruction",
-                Asked(instruction=event.id, state=event.state, text=event.text, author=event.author),
-            )
-        case _:
-            return None
+    kind: WebhookKind
+    data: Spoken | Delegated | Asked
+    if isinstance(event, TickEvent) and event.text and event.action != "silence":
+        kind = "spoken"
+        data = Spoken(
+            epoch=epoch,
+            tick=event.n,
+            text=event.text,
+            instruction=event.instruction,
+            reply_to=event.reply_to,
+        )
+    elif isinstance(event, TicketEvent) and event.question:
+        kind = "ticket"
+        data = Delegated(
+            ticket=event.id,
+            state=event.state.value,
+            question=event.question,
+            digest=event.digest,
+            full=event.full,
+            spent_tokens=event.spent_tokens,
+            cost=event.cost,
+        )
+    elif isinstance(event, InstructionEvent) and (event.text or event.state == "cancelled"):
+        kind = "instruction"
+        data = Asked(instruction=event.id, state=event.state, text=event.text, author=event.author)
+    else:
+        return None
     return Message(id=f"{cause}:{kind}", kind=kind, session=session, wall=event.wall, t=event.t, data=data)

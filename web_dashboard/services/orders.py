@@ -45,7 +45,7 @@ async def settings_of(
     """
     settings = dict(plain)
     keep_own_keys(settings, defaults)
-    parts: dict[str, int] = dict(body.credentials)
+    parts: dict[str, int] = {str(part): credential for part, credential in body.credentials.items()}
     if livekit is not None:
         parts["livekit"] = livekit
     for part, credential in parts.items():

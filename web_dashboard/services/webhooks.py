@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import RowMapping, delete, func, select, update
@@ -175,7 +176,7 @@ class Webhooks:
         state: DeliveryState | None = None,
         limit: int = 100,
         before: int | None = None,
-    ) -> list[DeliveryView]:
+    ) -> Sequence[DeliveryView]:
         """A webhook's deliveries, newest first. `before`: those with lower ids than this."""
         actor.require(Permission.WEBHOOKS_READ)
         chosen = select(delivery_table).where(delivery_table.c.webhook == webhook)
