@@ -121,6 +121,21 @@ class Actor:
                 hint=f"It takes the right {permission.value}: ask an administrator.",
             )
 
+    def in_person(self) -> int:
+        """The id of the person who is signed in.
+
+        Raises:
+            ForbiddenError: It is a key, or nobody.
+        """
+        if self.user is None or self.scopes is not None:
+            raise ForbiddenError(
+                "Only a person who is signed in may do this.",
+                source="permissions",
+                kind="in_person",
+                hint="Sign in, and do it yourself: a key can't.",
+            )
+        return self.user
+
 
 SYSTEM = Actor("system", role=Role.ADMIN)
 """What the control plane does by itself."""

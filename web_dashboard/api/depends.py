@@ -11,18 +11,28 @@ from web_dashboard.services.context import Services
 
 
 class Needs:
-    """A route's rule; the test of all routes reads it from the route table."""
+    """A route's rule; the test of all routes reads it from the route table.
 
-    def __init__(self, permission: Permission) -> None:
+    Args:
+        permission: What it takes; None is for whoever is somebody.
+        in_person: A key can't ask for it, whatever its scopes.
+    """
+
+    def __init__(self, permission: Permission | None, in_person: bool = False) -> None:
         self.permission = permission
+        self.in_person = in_person
 
     def __call__(self, request: Request) -> None:
-        current_actor(request).require(self.permission)
+        actor = current_actor(request)
+        if self.permission is not None:
+            actor.require(self.permission)
+        if self.in_person:
+            actor.in_person()
 
 
-def needs(permission: Permission) -> params.Depends:
+def needs(permission: Permission | None, *, in_person: bool = False) -> params.Depends:
     """The rule as a dependency: `@router.get("/x", dependencies=[needs(Permission.X)])`."""
-    return cast(params.Depends, Depends(Needs(permission)))
+    return cast(params.Depends, Depends(Needs(permission, in_person)))
 
 
 def current_actor(request: Request) -> Actor:
