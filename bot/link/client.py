@@ -40,7 +40,8 @@ _SOUNDS = 50
 _ANSWER_WITHIN = 10.0
 _OPEN_WITHIN = 10.0
 _CLOSE_WITHIN = 0.3
-_REFUSALS = 8
+_REFUSALS = (5, 20)
+"""Times in a row that a token is refused until that is believed: at first, and of a session that was known before."""
 
 _log = logging.getLogger(__name__)
 
@@ -218,7 +219,7 @@ class Link:
                 return self._give_up()
             except PermissionError:
                 spoke, refused = False, refused + 1
-                if refused >= _REFUSALS:
+                if refused >= _REFUSALS[self._answered]:
                     return self._give_up("refused")
             if self._dismissed is not None:
                 return self._dismissed.reason or "dismissed"
