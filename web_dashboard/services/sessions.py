@@ -127,8 +127,8 @@ class Sessions:
         """
         actor.require(Permission.SESSIONS_RUN)
         self._fleet.require_active()
-        await self._row(session)
-        if words:
+        row = await self._row(session)
+        if words and State(row["state"]) not in AT_REST:
             self._fleet.stop_words[session] = words[:MAX_WORDS]
         wanted = (jobs.c.id == session) & jobs.c.state.not_in([state.value for state in AT_REST])
         async with self._context.database.writing() as connection:
