@@ -148,7 +148,7 @@ def _middleware(plane: ControlPlane, settings: ServeSettings, tracing: Tracing) 
     if settings.behind_proxy:
         from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-        chain.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies))))  # type: ignore[arg-type]  # uvicorn's own ASGI types
+        chain.insert(0, Middleware(ProxyHeadersMiddleware, trusted_hosts=list(listed(settings.trusted_proxies))))
     return chain
 
 
