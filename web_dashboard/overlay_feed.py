@@ -17,6 +17,7 @@ STALE = 5.0
 MAX_TEXT = 1_000
 MAX_COUNTERS = 32
 _NUMBER = re.compile(r"(?<![\d.,:/-])\d{1,9}(?![\d:/]|[.,-]\d)")
+_BARE = re.compile(r"\W*\d{1,9}\W*[个辆只人次位条]?\W*")
 _NONE = re.compile(
     r"(?:(?:none|nobody|no one|nothing)(?: is)?(?: there)?(?: now)?|(?:现在)?没有?人?了?)[.!。！]?", re.IGNORECASE
 )
@@ -101,7 +102,8 @@ class Counters:
         counting = [name for name, wanted in self._wishes.items() if wanted]
         if named is not None:
             return str(named) if self._wishes.get(str(named), False) else None
-        return counting[0] if len(counting) == 1 and line.get("reply_to") is None else None
+        bare = _BARE.fullmatch(str(line.get("text", ""))) is not None
+        return counting[0] if bare and len(counting) == 1 and line.get("reply_to") is None else None
 
 
 class Feed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import mimetypes
 from collections.abc import Mapping
 from functools import cache
@@ -14,9 +15,11 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from joyvl_core.errors import BadInputError, JoyVLError
+from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from web_dashboard.limiting import LimitedError
 from web_dashboard.permissions import ConflictError, ForbiddenError, UnknownError
+
+_log = logging.getLogger(__name__)
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
@@ -30,6 +33,8 @@ _HEADERS = {
     "x-robots-tag": "noindex, nofollow",
     "cache-control": "no-cache",
 }
+_TOLD = frozenset({"call", "shares", "limits"})
+"""Sources of errors that are about what the person at the page did."""
 _NO_DEVICES = "camera=(), microphone=(), display-capture=(), geolocation=()"
 _DEVICES = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 _TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
@@ -99,7 +104,12 @@ def gone_page() -> HTMLResponse:
 
 
 def refusal(error: JoyVLError) -> JSONResponse:
-    """An error as the pages' scripts read it."""
+    """An error as the pages' scripts read it. What is none of a stranger's business is in the server's log alone."""
+    if error.source not in _TOLD:
+        _log.warning("a public page could not be served: %s", error)
+        error = UnavailableError(
+            "The bot can't be reached right now.", source="public", kind="unavailable", hint="Try again later."
+        )
     body = {"kind": error.kind, "message": str(error), "hint": error.hint}
     return JSONResponse(body, status_code=_status(error), headers=headers())
 

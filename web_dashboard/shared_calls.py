@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from joyvl_core.errors import JoyVLError, UnavailableError
+from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from web_dashboard.db import tables
 from web_dashboard.fleet.states import AT_REST
 from web_dashboard.permissions import Actor, Permission, Role
@@ -146,8 +146,8 @@ class SharedCalls:
                     replied = await self._services.fleet.command(session, "answer", given, within=within)
                     return str(replied["sdp"]), start
                 except JoyVLError as error:
-                    if error.kind not in _AGAIN or loop.time() >= until:
-                        raise
+                    if error.kind not in _AGAIN:
+                        raise _refused(error) from None
             if loop.time() >= until:
                 raise UnavailableError(
                     "The bot did not come in time.", source="call", kind="no_answer", hint="Call again.", retryable=True
@@ -170,3 +170,15 @@ class SharedCalls:
         except JoyVLError as error:
             # Its process ends by itself when no browser is there.
             _log.warning("a call could not be stopped: %s", error)
+
+
+def _refused(error: JoyVLError) -> JoyVLError:
+    """Why a session did not answer, as far as it is the browser's business."""
+    if isinstance(error, BadInputError):
+        return BadInputError(
+            "The bot did not understand this browser.", source="call", kind="bad_offer", hint="Reload the page."
+        )
+    _log.warning("a call was not answered: %s", error)
+    return UnavailableError(
+        "The bot does not answer.", source="call", kind="no_answer", hint="Call again.", retryable=True
+    )

@@ -12,6 +12,14 @@ const { part, stream } = document.body.dataset;
 const style = wearStyle();
 const shows = (name) => part === "all" || part === name;
 
+// Where everything is on one page, danmaku fly past what stands at the edges.
+if (part === "all") {
+  const edges = [[style.corner.split("-")[0], 2.6], [style.toast.split("-")[0], 2.6], [style.captions, style.lines * 1.3 + 0.4]];
+  const kept = (edge) => Math.max(0, ...edges.filter(([at]) => at === edge).map(([, height]) => height));
+  document.body.style.setProperty("--above", kept("top"));
+  document.body.style.setProperty("--below", kept("bottom"));
+}
+
 const danmaku = shows("danmaku") ? new Danmaku($("danmaku"), style) : null;
 const captions = shows("captions") ? new Captions($("caption"), style) : null;
 const counter = shows("counter") ? new Counter($("counter"), style) : null;

@@ -42,7 +42,7 @@ function control(field) {
   else if (field.most !== null) Object.assign(input, { type: "range", min: field.least, max: field.most });
   else if (field.longest) input.maxLength = field.longest;
   input.value = field.colour ? `#${full(style[field.name])}` : style[field.name];
-  const name = wordsOf(language).fields[field.name] ?? field.words;
+  const name = (wordsOf(language).fields[field.name] ?? field.words).replace(/\.$/, "").replaceAll("`", "");
   const tell = () => (words.textContent = field.most === null ? name : `${name}: ${input.value}`);
   input.addEventListener("input", tell);
   input.addEventListener("change", () => {
