@@ -140,7 +140,7 @@ def assemble(context: Context, settings: ServeSettings, launcher: Launcher) -> C
 def _loops(context: Context, fleet: Fleet, sender: Sender) -> tuple[Loop, ...]:
     reader = LogReader(context, told=sender.due)
     fleet.when_changed(reader.changed)
-    fleet.when_happened(lambda session, line: reader.wake())
+    fleet.when_happened(reader.heard)
     loops = [Loop("fleet", fleet.run), Loop("log reader", reader.run), Loop("webhooks", sender.run)]
     if isinstance(fleet.launcher, Pool):
         loops.append(Loop("pool", pool_opening.attach(context, fleet.launcher, fleet).run))

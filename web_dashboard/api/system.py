@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from web_dashboard.api.depends import CurrentActor, CurrentServices, needs
 from web_dashboard.permissions import Permission
-from web_dashboard.schemas.system import Findings, WorkerView
+from web_dashboard.schemas.system import Findings, MachineView
 
 router = APIRouter(prefix="/system", tags=["system"], dependencies=[needs(Permission.SYSTEM_READ)])
 
@@ -17,7 +17,7 @@ async def list_findings(actor: CurrentActor, services: CurrentServices) -> Findi
     return await services.system.findings(actor)
 
 
-@router.get("/workers")
-async def list_workers(actor: CurrentActor, services: CurrentServices) -> tuple[WorkerView, ...]:
-    """Where sessions run."""
+@router.get("/machine")
+async def list_machines(actor: CurrentActor, services: CurrentServices) -> tuple[MachineView, ...]:
+    """How many sessions run on this machine; nothing where they run on workers."""
     return await services.system.workers(actor)

@@ -27,8 +27,8 @@ class Findings(BaseModel):
     findings: tuple[FindingView, ...]
 
 
-class WorkerView(BaseModel):
-    """Where sessions run: this machine, or a worker of the pool."""
+class MachineView(BaseModel):
+    """This machine as a place where sessions run. `slots`: how many it takes; `detail`: why it takes no more."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,5 +36,5 @@ class WorkerView(BaseModel):
     kind: str = Field(examples=["processes"])
     state: str = Field(examples=["ready"])
     sessions: int
-    slots: int | None = None
+    slots: int
     detail: str = ""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from sqlalchemy import RowMapping, or_, select, tuple_, update
@@ -26,7 +26,7 @@ from web_dashboard.services.alerting import Alerting
 from web_dashboard.services.telling import Alert, StateChange, failed, raise_alert, tell, tell_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from web_dashboard.fleet.acting import Change
     from web_dashboard.services.context import Context
@@ -48,6 +48,8 @@ _MAX_KNOWN = 512
 _MAX_CHANGES = 1_000
 _STATE_TOLD_FOR = 6 * 86_400.0
 """Seconds after which a state is old news: the deliveries that would show that it was told are not kept for ever."""
+
+_TOLD = ("ticket", "instruction")
 
 Position = tuple[int, int]
 """Epoch, and number in it."""
@@ -86,6 +88,11 @@ class LogReader:
     def wake(self) -> None:
         """Something happened in a session: look now."""
         self._woken.set()
+
+    def heard(self, session: str, line: Mapping[str, Any]) -> None:
+        """A line of a session's log came over its link: one that is told of makes it look now."""
+        if line.get("kind") in _TOLD or line.get("action") not in (None, "silence"):
+            self.wake()
 
     def changed(self, change: Change) -> None:
         """A session's state changed; what the row tells by the next look needs no telling here."""
@@ -197,7 +204,7 @@ class LogReader:
         """Tells the next events up to `end`; how many, and whether it was reached."""
         since = max(job.cursor, self._seen.get(job.id, (0, 0)))
         place = tuple_(events.c.epoch, events.c.seq)
-        telling = or_(events.c.action.is_not(None), events.c.kind.in_(("ticket", "instruction")))
+        telling = or_(events.c.action.is_not(None), events.c.kind.in_(_TOLD))
         page = (
             select(events.c.epoch, events.c.seq, events.c.body)
             .where(events.c.session == job.id, place > since, place <= end, telling)

@@ -15,7 +15,7 @@ from joyvl_core.threads import in_thread
 from web_dashboard.db.tables import deliveries, jobs
 from web_dashboard.fleet.states import PLACED
 from web_dashboard.permissions import Actor, Permission
-from web_dashboard.schemas.system import Findings, FindingView, WorkerView
+from web_dashboard.schemas.system import Findings, FindingView, MachineView
 
 if TYPE_CHECKING:
     from web_dashboard.fleet.fleet import Fleet
@@ -58,25 +58,18 @@ class System:
             ]
         return Findings(wall=wall, version=_version(), findings=tuple(map(_view, (*own, *machine))))
 
-    async def workers(self, actor: Actor) -> tuple[WorkerView, ...]:
-        """Where sessions run."""
+    async def workers(self, actor: Actor) -> tuple[MachineView, ...]:
+        """This machine, where sessions run on it; the workers of a pool are `services.workers`'."""
         actor.require(Permission.SYSTEM_READ)
+        if self._context.pool:
+            return ()
         placed = [state.value for state in PLACED]
         counted = select(func.count()).select_from(jobs).where(jobs.c.state.in_(placed))
         async with self._context.database.reading() as connection:
             running = int(await connection.scalar(counted) or 0)
-        if self._context.pool:
-            by_worker: dict[str, int] = {}
-            for live in self._fleet.lives():
-                name = getattr(live, "worker", "") or "a worker"
-                by_worker[name] = by_worker.get(name, 0) + live.connected
-            return tuple(
-                WorkerView(name=name, kind="pool", state="ready", sessions=count)
-                for name, count in sorted(by_worker.items())
-            )
         room = self._fleet.launcher.capacity(running)
         return (
-            WorkerView(
+            MachineView(
                 name="this machine",
                 kind="processes",
                 state="full" if room.free <= 0 else "ready",
