@@ -7,7 +7,6 @@ control plane does, by the links.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import os
@@ -34,6 +33,8 @@ AGENT = "joyvl"
 """The name that jobs are dispatched to."""
 _INITIALIZED_WITHIN = 60.0  # a busy machine loads slowly
 _LOOKS_EVERY = 0.25
+_FULL_FOR_THE_SERVER = 0.65  # it offers nothing to a worker whose load is 0.7 or more
+_GOODBYE_WITHIN = 1.5
 _FOREVER = 1_000_000_000  # livekit-agents gives its server up after so many tries in a row
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Worker:
         self._server.rtc_session(agent_name=options.agent, on_request=self._on_request)(run_job)
         self._draining = asyncio.Event()
         self._changed = asyncio.Event()
+        self._registered = asyncio.Event()
         self._started = False
         self._link: WorkerLink | None = None
         self._meter = Meter()
@@ -115,32 +117,27 @@ class Worker:
             UnavailableError: The LiveKit server refuses it.
         """
         serving = asyncio.create_task(self._serve(), name="agent-server")
-        beside = [asyncio.create_task(self._watch(), name="worker-watch")]
-        if self._link:
-            beside.append(asyncio.create_task(self._link.run(), name="worker-link"))
+        watching = asyncio.create_task(self._watch(), name="worker-watch")
         drained = asyncio.create_task(self._drained(), name="worker-drained")
+        link = asyncio.create_task(self._report_to(self._link), name="worker-link") if self._link else None
+        needed = [serving, watching, drained, *([link] if link else [])]
         try:
-            await asyncio.wait({serving, drained, *beside}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (serving, *beside):
-                if task.done():
-                    task.result()
+            done, _ = await asyncio.wait(needed, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            await self._close(serving, [drained, *beside])
-
-    async def _close(self, serving: asyncio.Task[None], beside: list[asyncio.Task[None]]) -> None:
-        if self._started:
-            await self._server.aclose()
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-        if self._link:
-            self._link.end()
-        await asyncio.wait(beside[2:], timeout=1.5) if beside[2:] else None
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+            await _cancelled(drained, watching)
+            if self._started:
+                await self._server.aclose()  # its jobs leave their rooms
+            await _cancelled(serving)
+            if self._link and link:
+                self._link.end()
+                await asyncio.wait([link], timeout=_GOODBYE_WITHIN)
+                await _cancelled(link)
 
     async def _serve(self) -> None:
         self._server.once("worker_started", self._on_started)
+        self._server.once("worker_registered", lambda *_: self._registered.set())
         try:
             await self._server.run(devmode=False)
         except Exception as error:  # it raises plain ones
@@ -151,6 +148,11 @@ class Worker:
                 hint="Look at LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
                 retryable=True,
             ) from error
+
+    async def _report_to(self, link: WorkerLink) -> None:
+        # What is dispatched before the LiveKit server knows the worker is lost: nobody hears of its slots until then.
+        await self._registered.wait()
+        await link.run()
 
     async def _on_request(self, request: JobRequest) -> None:
         try:
@@ -190,10 +192,17 @@ class Worker:
 
     async def _drained(self) -> None:
         await self._draining.wait()
-        with contextlib.suppress(TimeoutError):
+        # Tells the LiveKit server, which offers nothing to it then; it waits for the jobs as long as it is let.
+        telling = asyncio.create_task(self._server.drain(timeout=None), name="agent-server-drain")
+        try:
             async with asyncio.timeout(self._options.drains_within):
                 while self.slots.taken():
                     await self._changed.wait()
+        except TimeoutError:
+            _log.warning("%s sessions leave: they were not moved in time", len(self.slots.taken()))
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
 
     async def _watch(self) -> None:
         """Notices jobs that have ended, and what all of it takes."""
@@ -217,6 +226,12 @@ class Worker:
     def _tell(self) -> None:
         if self._link:
             self._link.changed()
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _make_server(options: WorkerOptions) -> AgentServer:
@@ -254,4 +269,6 @@ def _make_server(options: WorkerOptions) -> AgentServer:
 
 
 def _load(slots: int, server: AgentServer) -> float:
-    return min(len(server.active_jobs) / slots, 1.0)
+    """The share of slots that are taken, scaled: full is 1, and everything else below what the server calls full."""
+    taken = len(server.active_jobs)
+    return 1.0 if taken >= slots else _FULL_FOR_THE_SERVER * taken / slots

@@ -19,7 +19,19 @@ from joyvl_core.errors import JoyVLError
 if TYPE_CHECKING:
     from livekit.agents import JobContext, JobProcess
 
-PRELOADED = ("bot.job", "bot.participant", "bot.rooms.livekit.room", "joyvl_core.models.embedded", "joyvl_core.store")
+PRELOADED = (
+    "bot.job",
+    "bot.rooms.livekit.room",
+    "bot.rooms.livestream",
+    "integrations.vad.silero",
+    "joyvl_core.models.embedded.model",
+    "joyvl_core.store.store",
+    "alembic.command",
+    "asyncpg",
+    "cn2an",
+    "text_to_num",
+    "websockets.asyncio.client",
+)
 """What is loaded once for all jobs' processes: each is then there in a fraction of the time, and of the memory."""
 LEAVES_WITHIN = 8.0
 """Seconds to leave in; livekit-agents kills a job two seconds later."""
