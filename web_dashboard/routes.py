@@ -14,11 +14,11 @@ from web_dashboard.api.depends import Needs
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the API. `rule` is None where it has none: then the guard must know it as public."""
+    """A route of the API. All its `rules` hold; where it has none, the guard must know it as public."""
 
     path: str
     methods: frozenset[str]
-    rule: Needs | None
+    rules: tuple[Needs, ...]
     summary: str
     in_schema: bool
 
@@ -26,12 +26,12 @@ class Route:
 def api_routes(app: FastAPI) -> Iterator[Route]:
     """All HTTP routes of the application that are not NiceGUI's."""
     for route in _flat(app.routes):
-        rules = [each.dependency for each in route.dependencies if isinstance(each.dependency, Needs)]
+        rules = tuple(each.dependency for each in route.dependencies if isinstance(each.dependency, Needs))
         told = (route.description or route.summary or "").strip().splitlines()
         yield Route(
             route.path,
             frozenset(route.methods or ()),
-            rules[-1] if rules else None,
+            rules,
             told[0] if told else "",
             route.include_in_schema,
         )

@@ -81,6 +81,12 @@ class Plane:
             self._app.append(create_app(self.plane, self.settings))
         return self._app[0]
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The application with its loops, as a server runs it; pages need that."""
+        async with self.app.router.lifespan_context(self.app):
+            yield
+
     def client(self, token: str = "", key: str = "", **headers: str) -> httpx.AsyncClient:
         """A browser (with the cookie `token`, on this server's own page) or a program (with a key)."""
         given = {"origin": HERE, **headers}

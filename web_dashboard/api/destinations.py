@@ -50,7 +50,11 @@ async def delete_destination(destination: DestinationId, actor: CurrentActor, se
     await services.destinations.delete(actor, destination)
 
 
-@router.post("/{destination}/start", dependencies=[needs(Permission.SESSIONS_RUN)], status_code=201)
+@router.post(
+    "/{destination}/start",
+    dependencies=[needs(Permission.SESSIONS_RUN), needs(Permission.DESTINATIONS_READ)],
+    status_code=201,
+)
 async def start_at_destination(
     destination: DestinationId, actor: CurrentActor, services: CurrentServices
 ) -> SessionView:

@@ -44,21 +44,20 @@ def describe(app: FastAPI, prefix: str) -> dict[str, Any]:
         "key": {"type": "http", "scheme": "bearer", "description": "An API key: jvl_…"},
         "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     }
-    rules = {(route.path, method): route.rule for route in api_routes(app) for method in route.methods}
+    rules = {(route.path, method): route.rules for route in api_routes(app) for method in route.methods}
     for path, item in document["paths"].items():
         public = any(pattern.fullmatch(path) for pattern in PUBLIC)
         for method, operation in item.items():
-            rule = rules.get((path, method.upper()))
             operation["security"] = [] if public else [{"key": []}, {"cookie": []}]
-            if rule is not None and rule.permission is not None:
-                operation["x-permission"] = rule.permission.value
+            if rights := _rights(rules.get((path, method.upper()), ())):
+                operation["x-permissions"] = rights
     return document
 
 
 def _page(app: FastAPI, prefix: str) -> str:
     rows = "".join(
         f"<tr><td><code>{method}</code></td><td><code>{escape(route.path)}</code></td>"
-        f"<td>{escape(_told(route.rule))}</td><td>{escape(route.summary)}</td></tr>"
+        f"<td>{escape(_told(route.rules))}</td><td>{escape(route.summary)}</td></tr>"
         for route in sorted(api_routes(app), key=lambda each: each.path)
         if route.path.startswith(prefix) and route.in_schema
         for method in sorted(route.methods - {"HEAD"})
@@ -72,7 +71,9 @@ def _page(app: FastAPI, prefix: str) -> str:
     )
 
 
-def _told(rule: Needs | None) -> str:
-    if rule is None:
-        return "public"
-    return rule.permission.value if rule.permission else "signed in"
+def _rights(rules: tuple[Needs, ...]) -> list[str]:
+    return sorted({rule.permission.value for rule in rules if rule.permission is not None})
+
+
+def _told(rules: tuple[Needs, ...]) -> str:
+    return " ".join(_rights(rules)) or ("signed in" if rules else "public")

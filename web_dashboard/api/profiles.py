@@ -59,7 +59,7 @@ async def delete_profile(profile: ProfileId, actor: CurrentActor, services: Curr
     await services.profiles.delete(actor, profile)
 
 
-@router.post("/{profile}/duplicate", dependencies=_WRITE, status_code=201)
+@router.post("/{profile}/duplicate", dependencies=[*_WRITE, *_READ], status_code=201)
 async def duplicate_profile(profile: ProfileId, actor: CurrentActor, services: CurrentServices) -> ProfileView:
     """Makes another profile like this one."""
     return await services.profiles.duplicate(actor, profile)
