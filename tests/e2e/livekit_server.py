@@ -20,9 +20,13 @@ _HEALTHY_WITHIN = 20.0
 
 
 class LiveKitServer:
-    """The server's process. Stopped and started again, it has the same address and has forgotten everything."""
+    """The server's process. Stopped and started again, it has the same address and has forgotten everything.
 
-    def __init__(self, binary: Path) -> None:
+    `webhook`: a URL that it tells of its rooms, signed with its key.
+    """
+
+    def __init__(self, binary: Path, *, webhook: str = "") -> None:
+        self._webhook = webhook
         self._binary = binary
         self._port, self._udp_port = _free(socket.SOCK_STREAM), _free(socket.SOCK_DGRAM)
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,6 +51,8 @@ class LiveKitServer:
             # Left empty, the server would send its clients to public STUN servers.
             ' stun_servers: ["127.0.0.1:3478"]}\n'
         )
+        if self._webhook:
+            config += f'webhook: {{api_key: {KEY}, urls: ["{self._webhook}"]}}\n'
         command = [self._binary, "--config-body", config]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + _HEALTHY_WITHIN

@@ -18,7 +18,7 @@ from web_dashboard.db import tables
 from web_dashboard.fleet.acting import Change
 from web_dashboard.fleet.states import State
 from web_dashboard.permissions import ConflictError, ForbiddenError, UnknownError
-from web_dashboard.schemas.webhooks import WebhookIn
+from web_dashboard.schemas.webhooks import KINDS, Message, WebhookIn
 from web_dashboard.services.alerting import Alerting, says_alarm
 from web_dashboard.services.alerts import Alerts
 from web_dashboard.services.forgetting import forget_told
@@ -470,3 +470,32 @@ def test_a_session_that_is_deleted_ends_its_reading(tmp_path: Path):
             assert await reader.read() == 0
 
     asyncio.run(main())
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return [part.partition("```")[0] for part in DOCS.split(f"```{language}\n")[1:]]
+
+
+def test_the_docs_show_each_kind_as_it_is_sent():
+    shown = [json.loads(text) for text in blocks("json")]
+    assert {each["kind"] for each in shown} == {*KINDS, "test"}
+    for each in shown:
+        assert json.loads(Message.model_validate(each).model_dump_json(exclude_none=True)) == each
+
+
+def test_the_docs_check_what_is_sent():
+    names: dict[str, object] = {}
+    exec(blocks("python")[0], names)  # noqa: S102 - the example is what is tested
+    secret = "whsec_" + base64.b64encode(b"k" * 32).decode()
+    headers = {
+        "webhook-id": "m1",
+        "webhook-timestamp": "17",
+        "webhook-signature": sign(secret, "m1", "17", b"{}"),
+    }
+    is_genuine = names["is_genuine"]
+    assert callable(is_genuine)
+    assert is_genuine(secret, headers, b"{}")
+    assert not is_genuine(secret, headers, b"{ }")

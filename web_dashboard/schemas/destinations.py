@@ -19,7 +19,7 @@ class DestinationIn(BaseModel):
         profile: Who the bot is there.
         credential: The LiveKit server's key, where it is not this installation's.
         pattern: Of room names, as in a shell (`standup-*`): a room that starts with such a name invites the bot by
-            itself, once the LiveKit server tells this one (docs/dashboard.md). For LiveKit places alone.
+            itself, once the LiveKit server tells this one (docs/webhooks.md). For LiveKit places alone.
     """
 
     model_config = ConfigDict(
