@@ -83,7 +83,7 @@ class SignIn:
             BadInputError: The password is too weak.
             ForbiddenError: The token is wrong or used, or there is somebody already.
         """
-        self._tries.hit(f"address {address}")
+        self._tries.hit(f"set-up {address}")
         check_password(password, name)
         hashed = await self._passwords.hash(password)
         async with self._context.database.writing() as connection:
