@@ -147,3 +147,38 @@ def test_without_events_turns_are_the_bare_grid():
         triggers.add(Trigger.CHAT)
 
     assert [t for t, _ in due_times(3, during, turns=True, events=False)] == [0.8, 1.8, 2.8]
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_held_ticks_do_not_come_and_are_not_counted_as_missed(turns):
+    async def hold(triggers, clock):
+        await clock.sleep_until(2.5)
+        triggers.hold(True)
+        await clock.sleep_until(3.5)
+        triggers.add(Trigger.CHAT)
+        await clock.sleep_until(10.5)
+        triggers.hold(False)
+
+    seen = due_times(13.9, hold, turns=turns)
+    times = [t for t, _ in seen]
+    assert not [t for t in times if 2.5 < t < 10.5]
+    assert [due.skipped for _, due in seen] == [0] * len(seen)
+    after = [(t, due) for t, due in seen if t > 10]
+    assert Trigger.CHAT in after[0][1].triggers
+    assert [t for t, _ in after] == ([10.5, 11.8, 12.8, 13.8] if turns else [10.5, 11, 12, 13])
+
+
+def test_a_moment_between_two_ticks_comes_at_once_held_or_not():
+    async def ask(triggers, clock):
+        await clock.sleep_until(1.5)
+        triggers.ask_moment()
+        await clock.sleep_until(2.5)
+        triggers.hold(True)
+        await clock.sleep_until(3.5)
+        triggers.ask_moment()
+        await clock.sleep_until(5)
+        triggers.hold(False)
+
+    seen = due_times(6, ask)
+    assert [t for t, due in seen if not due.triggers] == [1.5, 3.5]
+    assert [t for t, due in seen if due.triggers] == [0, 1, 2, 5, 6]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -77,6 +78,38 @@ def test_every_picture_is_shown_exactly_at_its_time(clip: Path):
     assert times == pytest.approx([n / 20 for n in range(80)])
     assert watcher.shown_at == pytest.approx(times)
     assert [status.reason for status in watcher.all("status")] == ["opening", "playing", "ended"]
+
+
+def test_a_file_that_repeats_begins_again_without_a_gap_until_it_is_left(tmp_path: Path):
+    async def main() -> Watcher:
+        watcher = Watcher()
+        clip = render_clip(tmp_path / "short.mp4", seconds=1.0, rate=4)
+        room = LivestreamRoom(LivestreamOptions(str(clip), repeat=True, label="Demo"))
+        stay = asyncio.create_task(room.run(watcher))
+        await asyncio.sleep(3.5)
+        await room.leave()
+        await stay
+        assert room.name == "Demo"
+        return watcher
+
+    watcher = run_virtual(main())
+    assert len(watcher.pictures) in (13, 14)
+    assert max(b - a for a, b in itertools.pairwise(watcher.shown_at)) < 0.5
+    assert [status.reason for status in watcher.all("status")] == ["opening", "playing", "asked"]
+
+
+def test_a_file_of_one_picture_repeats_without_taking_the_machine(tmp_path: Path):
+    async def main() -> int:
+        watcher = Watcher()
+        clip = render_clip(tmp_path / "one.mp4", times=[0.0], rate=20)
+        room = LivestreamRoom(LivestreamOptions(str(clip), repeat=True))
+        stay = asyncio.create_task(room.run(watcher))
+        await asyncio.sleep(2.0)
+        await room.leave()
+        await stay
+        return len(watcher.pictures)
+
+    assert 1 < run_virtual(main()) <= 40
 
 
 def test_a_variable_frame_rate_keeps_the_streams_own_time(tmp_path: Path):

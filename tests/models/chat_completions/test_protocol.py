@@ -12,7 +12,7 @@ import pytest
 
 from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError
-from joyvl_core.models.chat_completions.prompts import PIECES, Prompts, load_prompts
+from joyvl_core.models.chat_completions.prompts import PIECES, Prompts, load_prompts, system_prompt
 from joyvl_core.observation import Recollection, TicketNews, TicketState, Trigger
 from tests.models.chat_completions.sessions import (
     WISH,
@@ -263,6 +263,23 @@ def test_every_profile_has_every_piece(profile, language):
     assert all(getattr(prompts, piece).strip() for piece in PIECES)
     assert "</delegation>" not in prompts.system_alone
     assert isinstance(prompts, Prompts)
+
+
+PERSONA = "You are Ada, {dry} and brief."
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("delegates", [True, False])
+def test_a_persona_follows_the_system_prompt_of_a_prompted_model_alone(language, delegates):
+    prompts = load_prompts("prompted", language)
+    plain = system_prompt(prompts, "prompted", delegates=delegates)
+    assert plain == (prompts.system if delegates else prompts.system_alone)
+    told = system_prompt(prompts, "prompted", delegates=delegates, persona=f" {PERSONA}\n")
+    assert told.startswith(plain)
+    assert told.endswith(PERSONA)
+    released = load_prompts("joyvl", language)
+    own = system_prompt(released, "joyvl", delegates=delegates, persona=PERSONA)
+    assert own == (released.system if delegates else released.system_alone)
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe\x00", b"x" * 50_000])
