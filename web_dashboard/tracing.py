@@ -105,5 +105,8 @@ class TracedRequests:
 
 def route_of(scope: Mapping[str, Any]) -> str:
     """The route's template: a path has names and tokens in it. "other" where no route was found."""
-    path = getattr(scope.get("route"), "path", None)
+    # A route of an included router knows its path without the prefix; FastAPI keeps the whole one beside it.
+    included = scope.get("fastapi")
+    whole = included.get("effective_route_context") if isinstance(included, dict) else None
+    path = getattr(whole, "path", None) or getattr(scope.get("route"), "path", None)
     return str(path) if path else "other"

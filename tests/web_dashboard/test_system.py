@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from fastapi import FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -113,9 +113,9 @@ def samples(text: bytes) -> dict[str, float]:
 
 
 def played_app() -> FastAPI:
-    app = FastAPI()
+    app, things_, api = FastAPI(), APIRouter(prefix="/things"), APIRouter()
 
-    @app.get("/things/{name}")
+    @things_.get("/{name}")
     async def thing(name: str) -> str:
         if name == "bad":
             raise HTTPException(404)
@@ -123,6 +123,8 @@ def played_app() -> FastAPI:
             raise RuntimeError(SECRET)
         return name
 
+    api.include_router(things_)
+    app.include_router(api, prefix="/api/v1")
     return app
 
 
@@ -141,7 +143,7 @@ def test_metrics_tell_of_sessions_acts_and_requests(tmp_path: Path):
             metrics.happened("s1", {"kind": "tick", "action": SECRET, "latency_ms": "x"})
             async with client(MeasuredRequests(played_app(), metrics)) as asking:
                 for path in ("a", "b", "bad", "broken"):
-                    await asking.get(f"/things/{path}?token={SECRET}")
+                    await asking.get(f"/api/v1/things/{path}?token={SECRET}")
                 await asking.get(f"/nowhere/{SECRET}")
             text = await metrics.text()
             found = samples(text)
@@ -157,7 +159,7 @@ def test_metrics_tell_of_sessions_acts_and_requests(tmp_path: Path):
             assert found["joyvl_delegation_cost_total[]"] == 0.25
             assert found["joyvl_commands_total[('name', 'mute'), ('outcome', 'done')]"] == 4
             assert found["joyvl_command_seconds_count[]"] == 1
-            route = "('route', '/things/{name}')"
+            route = "('route', '/api/v1/things/{name}')"
             assert found[f"joyvl_http_requests_total[('method', 'GET'), {route}, ('status', '200')]"] == 2
             assert found[f"joyvl_http_requests_total[('method', 'GET'), {route}, ('status', '500')]"] == 1
             assert found["joyvl_http_requests_total[('method', 'GET'), ('route', 'other'), ('status', '404')]"] == 1
@@ -174,8 +176,8 @@ def test_requests_are_traced_by_route_without_what_is_in_them():
     async def ask(app: Any) -> None:
         async with client(app) as asking:
             headers = {"authorization": f"Bearer {SECRET}"}
-            await asking.get(f"/things/{SECRET}?token={SECRET}", headers=headers)
-            await asking.get("/things/broken")
+            await asking.get(f"/api/v1/things/{SECRET}?token={SECRET}", headers=headers)
+            await asking.get("/api/v1/things/broken")
 
     with receiver() as collector:
         tracing = open_tracing("1.0", {ENDPOINT: collector.base})
@@ -193,7 +195,7 @@ def test_requests_are_traced_by_route_without_what_is_in_them():
                     for span in scope.spans:
                         values = {each.key: each.value for each in span.attributes}
                         spans[span.name, values.get("http.response.status_code") is not None] = values
-    assert spans["GET /things/{name}", True]["http.route"].string_value == "/things/{name}"
+    assert spans["GET /api/v1/things/{name}", True]["http.route"].string_value == "/api/v1/things/{name}"
     assert spans["command mute", False]["session"].string_value == "s1"
 
 
