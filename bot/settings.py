@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     record: bool = Field(False, description="Whether the frames that the model sees are kept too, for `replay`.")
     linger: float = Field(5.0, ge=0, le=120, description="Seconds that questions under way get when a stay has ended.")
     alone_after: float = Field(60.0, gt=0, description="Seconds alone in a room before the bot leaves.")
+    stream_guard: bool = Field(
+        False, description="Whether streams may lead to public hosts alone; `joyvl serve` sets it for its sessions."
+    )
+    stream_allow_hosts: str = Field(
+        "", max_length=2_000, description="Hosts that a guarded stream may lead to all the same, separated by commas."
+    )
     orphaned_after: float = Field(
         600.0, ge=1, description="Seconds that a session of a control plane goes on without it before it leaves."
     )

@@ -33,6 +33,16 @@ class PlainProfiles:
         return dict(body.settings)
 
 
+class Footage:
+    """The one file that was uploaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def path(self, upload: int) -> Path:
+        return self._folder / "road.mp4"
+
+
 async def serve(database: str, folder: Path, port: int) -> None:
     defaults = Settings(database_url=database, voice="none")  # type: ignore[arg-type]
     async with opening(database) as store:
@@ -40,7 +50,7 @@ async def serve(database: str, folder: Path, port: int) -> None:
         context = Context(
             store=store, vault=vault, defaults=defaults, egress=Egress(), folder=folder, wall=time.time, pool=False
         )
-        orders = Orders(context, PlainProfiles(), None)  # type: ignore[arg-type]
+        orders = Orders(context, PlainProfiles(), Footage(folder))  # type: ignore[arg-type]
         fleet = Fleet(context, Processes(folder / "logs"), orders, url=f"ws://127.0.0.1:{port}")
         app = FastAPI()
         app.include_router(link_routes(fleet))

@@ -44,7 +44,6 @@ class Plane:
 
     folder: Path
     port: int
-    road: Path
     process: subprocess.Popen[bytes] | None = None
     pids: set[int] = field(default_factory=set)
 
@@ -84,7 +83,7 @@ class Plane:
 
     def want(self, *sessions: str) -> None:
         now = time.time()
-        place = json.dumps({"kind": "stream", "url": str(self.road)})
+        place = json.dumps({"kind": "upload", "upload": 1, "repeat": True})
         body = json.dumps({"instructions": [WISH]})
         with self.connected() as db:
             for session in sessions:
@@ -154,7 +153,8 @@ class Plane:
 
 @pytest.fixture
 def plane(tmp_path: Path, road: Path, free_port: Callable[[], int]) -> Iterator[Plane]:
-    made = Plane(tmp_path, free_port(), road)
+    (tmp_path / "road.mp4").symlink_to(road)
+    made = Plane(tmp_path, free_port())
     made.start()
     yield made
     if made.process is not None and made.process.poll() is None:

@@ -69,6 +69,9 @@ class Orders:
         settings = plain(self._context.defaults, paths=not self._context.pool)
         settings |= await self._profiles.order_settings(body, credential)
         settings["database_url"] = database_url(self._context.defaults)
+        if isinstance(place, StreamPlace):
+            settings["stream_guard"] = True
+            settings["stream_allow_hosts"] = ",".join(sorted(self._context.egress.allow))
         if isinstance(place, LiveKitPlace) and place.url:
             known = settings.get("livekit_url", self._context.defaults.livekit_url)
             # A token that another server gets could be used at ours.

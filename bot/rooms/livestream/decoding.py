@@ -58,7 +58,9 @@ class Heard:
 Item = Opened | Shown | Heard
 
 
-def decode(source: str, *, sound: bool, verify: bool, open_within: float, stall_after: float) -> Iterator[Item]:
+def decode(
+    source: str, *, sound: bool, verify: bool, open_within: float, stall_after: float, proxy: str = ""
+) -> Iterator[Item]:
     """Opens a source and decodes it to its end, in the order of the stream.
 
     Args:
@@ -67,13 +69,14 @@ def decode(source: str, *, sound: bool, verify: bool, open_within: float, stall_
         verify: Whether the server of an encrypted source must prove who it is.
         open_within: Seconds to open it.
         stall_after: Seconds without any data after which it counts as stalled.
+        proxy: URL of a proxy through which everything by http and https goes.
 
     Raises:
         BadInputError: It cannot be watched at all.
         UnavailableError: It cannot be reached, or it broke off.
     """
     address = locate(source)
-    with _open(source, address, verify=verify, timeout=(open_within, stall_after)) as container:
+    with _open(source, address, verify=verify, proxy=proxy, timeout=(open_within, stall_after)) as container:
         video = _picture_stream(container)
         if video is None:
             raise BadInputError(
@@ -93,8 +96,11 @@ def decode(source: str, *, sound: bool, verify: bool, open_within: float, stall_
             ) from None
 
 
-def _open(source: str, address: Address, *, verify: bool, timeout: tuple[float, float]) -> InputContainer:
-    options = {"protocol_whitelist": address.protocols, "format_whitelist": _FORMATS, **address.options}
+def _open(source: str, address: Address, *, verify: bool, proxy: str, timeout: tuple[float, float]) -> InputContainer:
+    protocols = f"{address.protocols},httpproxy" if proxy else address.protocols
+    options = {"protocol_whitelist": protocols, "format_whitelist": _FORMATS, **address.options}
+    if proxy:
+        options["http_proxy"] = proxy
     if verify:
         options |= _trusted()
     try:

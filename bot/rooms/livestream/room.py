@@ -8,9 +8,11 @@ from functools import partial
 
 from bot.rooms.livestream.address import SOURCE, Pace, public_name
 from bot.rooms.livestream.decoding import Heard, Item, Opened, Shown, decode
+from bot.rooms.livestream.leading import checked
 from bot.rooms.livestream.playout import Playout
 from bot.rooms.livestream.readahead import ReadAhead
 from bot.rooms.livestream.replay import Memory
+from integrations.egress import Egress
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from joyvl_core.ports import AgentState, RoomListener, RoomState, RoomStatus, Transcript, VoiceTrack
 
@@ -73,6 +75,7 @@ class LivestreamOptions:
         duration: Ends the stay after so many seconds of pictures.
         repeat: A file begins again at its end.
         label: What people see instead of its address.
+        egress: Decides where it may lead, redirects and playlists included; None where whoever typed it runs the bot.
     """
 
     source: str = field(repr=False)
@@ -85,6 +88,7 @@ class LivestreamOptions:
     duration: float | None = None
     repeat: bool = False
     label: str = ""
+    egress: Egress | None = None
 
 
 class LivestreamRoom:
@@ -214,6 +218,10 @@ class LivestreamRoom:
 
     async def _play(self, listener: RoomListener) -> bool:
         """Plays the source once. Returns whether more may come."""
+        async with checked(self._options.source, self._options.egress) as proxy:
+            return await self._play_through(listener, proxy)
+
+    async def _play_through(self, listener: RoomListener, proxy: str) -> bool:
         options = self._options
         start = partial(
             decode,
@@ -222,6 +230,7 @@ class LivestreamRoom:
             verify=options.verify,
             open_within=options.open_within,
             stall_after=options.stall_after,
+            proxy=proxy,
         )
         self._opening_since = asyncio.get_running_loop().time()
         reading: ReadAhead[Item] = ReadAhead(start, ahead=READ_AHEAD)
