@@ -22,6 +22,7 @@ def mount_ui(app: FastAPI, services: Services) -> None:
     from nicegui import ui
 
     from web_dashboard.ui import entry, pages
+    from web_dashboard.ui.shell import unknown_page
 
     pages.load()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -37,6 +38,7 @@ def mount_ui(app: FastAPI, services: Services) -> None:
     _shared_head(head)
     ui.run_with(
         app,
+        root=unknown_page,
         title="JoyVL",
         favicon=STATIC / "mark.svg",
         reconnect_timeout=_RECONNECT_WITHIN,

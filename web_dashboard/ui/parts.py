@@ -191,6 +191,12 @@ def secret_once(viewer: Viewer, text: str) -> None:
     ui.label(viewer.t("common.once")).classes("jv-soft")
 
 
+def absolute(url: str) -> str:
+    """A path of this server as the viewer's browser reaches it; a whole URL stays as it is."""
+    request = ui.context.client.request
+    return str(request.base_url).rstrip("/") + url if request and url.startswith("/") else url
+
+
 def copy_button(viewer: Viewer, text: str) -> ui.button:
     """Copies a text to the clipboard."""
 

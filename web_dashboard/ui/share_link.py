@@ -49,4 +49,4 @@ class CallLink:
         self._made.clear()
         with self._made:
             ui.label(viewer.t("send.call.made")).classes("jv-strong")
-            parts.secret_once(viewer, made.url)
+            parts.secret_once(viewer, parts.absolute(made.url))

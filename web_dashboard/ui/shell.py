@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import nicegui
 from fastapi import Request
+from fastapi.responses import JSONResponse, Response
 from nicegui import ui
 
 from joyvl_core.errors import JoyVLError
@@ -28,7 +29,7 @@ from web_dashboard.ui.navigation import navigation
 from web_dashboard.ui.viewer import Viewer
 from web_dashboard.ui.words import LANGUAGES
 
-__all__ = ["PAGES", "PageRule", "Viewer", "page"]
+__all__ = ["PAGES", "PageRule", "Viewer", "page", "unknown_page"]
 
 _LOG = logging.getLogger(__name__)
 COOKIE = "joyvl"
@@ -78,6 +79,21 @@ def page(path: str, permission: Permission | None, *, title: str, wide: bool = F
         return build
 
     return decorate
+
+
+async def unknown_page(request: Request) -> Response | None:
+    """What stands at an address where nothing is."""
+    if request.url.path.startswith("/api/") or "actor" not in request.scope.get("state", {}):
+        told = {"kind": "unknown", "message": "There is nothing at this address.", "hint": ""}
+        return JSONResponse(told, 404)
+    viewer = _viewer(request)
+    _look(request, viewer)
+
+    async def nothing() -> None:
+        raise UnknownError("There is nothing at this address.", source="pages", kind="unknown")
+
+    await _build(viewer, request, PageRule("", None), "shell.unknown.title", True, nothing)
+    return None
 
 
 def _viewer(request: Request) -> Viewer:
