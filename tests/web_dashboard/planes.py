@@ -110,7 +110,7 @@ class Plane:
 
 def serve_settings(folder: Path, **changes: Any) -> ServeSettings:
     """Settings that look at nothing outside."""
-    return ServeSettings(folder=folder, secret_key=KEY, **changes)  # type: ignore[arg-type]  # read by pydantic
+    return ServeSettings(**{"folder": folder, "secret_key": KEY, **changes})  # type: ignore[arg-type]  # read by pydantic
 
 
 @asynccontextmanager
