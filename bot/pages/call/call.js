@@ -69,9 +69,10 @@ export class Call extends EventTarget {
     this.#finish("hung_up");
   }
 
-  /** The page goes away: no time for more than a beacon. */
+  /** The page goes away: no time for more than one request. */
   abandon() {
-    if (this.#id && !this.#over) navigator.sendBeacon(`api/call/${this.#id}/hangup`);
+    // Not a beacon: this page tells nobody where it comes from, so a beacon's origin would be unknown, and refused.
+    if (this.#id) fetch(`api/call/${this.#id}/hangup`, { method: "POST", keepalive: true }).catch(() => {});
   }
 
   async #offer() {
@@ -81,7 +82,7 @@ export class Call extends EventTarget {
     const request = { method: "POST", headers: { "content-type": "application/json" }, body };
     const answer = await answerOf(fetch("api/call/offer", request));
     this.#id = answer.call;
-    if (this.#over) return this.abandon();
+    if (this.#over) return this.abandon(); // somebody hung up meanwhile
     await this.#peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
   }
 
