@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,20 +133,9 @@ class Plane:
     async def worker(self, *, slots: int = 8, drain: float = 60.0) -> Worker:
         """Starts a worker, and returns once the LiveKit server and the control plane know it."""
         known = len(self.pool.workers.living())
-        log = self._folder / f"worker-{secrets.token_hex(2)}.log"
-        environment = os.environ | {
-            "LIVEKIT_URL": self.server.url,
-            "LIVEKIT_API_KEY": KEY,
-            "LIVEKIT_API_SECRET": SECRET,
-            "JOYVL_WORKER_TOKEN": self._token,
-            "DATABASE_URL": "sqlite:////nowhere/it-is-in-the-order.db",
-        }
-        with log.open("wb") as out:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot.cli", "worker", "start", "--control", self.url,
-                "--slots", str(slots), "--drain", str(drain), env=environment, stdout=out, stderr=out,
-            )  # fmt: skip
-        worker = Worker(process, log)
+        environment = {"JOYVL_WORKER_TOKEN": self._token, "DATABASE_URL": "sqlite:////nowhere/it-is-in-the-order.db"}
+        flags = ("start", "--control", self.url, "--slots", str(slots), "--drain", str(drain))
+        worker = await _spawn(self.server, self._folder, flags, environment)
         await until(
             lambda: "registered worker" in worker.said() and len(self.pool.workers.living()) > known,
             REGISTERED_WITHIN,
@@ -199,3 +188,26 @@ async def ended(worker: Worker) -> None:
         with contextlib.suppress(ProcessLookupError):
             worker.signal(signal.SIGKILL)
     await worker.process.wait()
+
+
+@contextlib.asynccontextmanager
+async def lone_worker(server: LiveKitServer, folder: Path) -> AsyncIterator[Worker]:
+    """A worker that has no control plane, registered."""
+    environment = {"DATABASE_URL": f"sqlite:///{folder / 'kept.db'}", "JOYVL_VOICE": "none"}
+    worker = await _spawn(server, folder, ("dev",), environment)
+    try:
+        await until(lambda: "registered worker" in worker.said(), REGISTERED_WITHIN, "a worker is registered")
+        yield worker
+    finally:
+        await ended(worker)
+
+
+async def _spawn(server: LiveKitServer, folder: Path, flags: Sequence[str], environment: dict[str, str]) -> Worker:
+    log = folder / f"worker-{secrets.token_hex(2)}.log"
+    server_key = {"LIVEKIT_URL": server.url, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
+    command = [sys.executable, "-m", "bot.cli", "worker", *flags]
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=os.environ | server_key | environment, stdout=out, stderr=out
+        )
+    return Worker(process, log)

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from livekit import api
 
 from tests.e2e.livekit_people import Person, person, until
 from tests.e2e.livekit_server import LiveKitServer, livekit_server
-from tests.e2e.pool_plane import Plane, Worker, ended, plane
+from tests.e2e.pool_plane import Plane, Worker, ended, lone_worker, plane
 from tests.e2e.postgres_server import PostgresServer, postgres_server
 from web_dashboard.fleet.states import State, Wanted
 from web_dashboard.permissions import SYSTEM
@@ -60,7 +61,7 @@ async def each_room_has_one(at: Plane, sessions: dict[str, str]) -> None:
 
 async def eventually(holds: Callable[[], Awaitable[bool]], within: float, what: str) -> None:
     async with asyncio.timeout(within):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 - another program's state
             await asyncio.sleep(0.05)
     print(what)
 
@@ -181,5 +182,31 @@ def test_a_full_pool_queues_and_a_drained_worker_hands_its_rooms_over(
 
             await eventually(nobody_is_there, 20, "it waits for a worker")
             assert (await control.view(waiting)).wanted is Wanted.RUNNING
+
+    asyncio.run(main())
+
+
+def test_a_worker_alone_runs_what_is_dispatched(livekit_server: LiveKitServer, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with lone_worker(livekit_server, tmp_path) as worker, person(livekit_server, "dev") as alice:
+            async with livekit_server.api() as lk:
+
+                async def dispatch(metadata: str) -> str:
+                    request = api.CreateAgentDispatchRequest(agent_name="joyvl", room="dev", metadata=metadata)
+                    return (await lk.agent_dispatch.create_dispatch(request)).id
+
+                await dispatch('{"profile": 3}')
+                await until(lambda: "profiles are the control plane's" in worker.said(), 10, "a profile is refused")
+                await dispatch('{"session": "x", "start": 1, "seal": "forged"}')
+                await until(lambda: "has no control plane" in worker.said(), 10, "a session is refused")
+                made = await dispatch('{"instructions": ["Count the cars"], "overrides": {"name": "Carla (AI)"}}')
+                await until(lambda: any("Carla (AI)" in line.text for line in alice.chat), 20, "it says who it is")
+                await lk.agent_dispatch.delete_dispatch(made, "dev")
+                await until(lambda: not alice.room.remote_participants, 5, "it leaves with its dispatch")
+                await dispatch("")
+                await until(lambda: len(alice.room.remote_participants) == 1, 20, "another one comes")
+            worker.signal(signal.SIGINT)
+            assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+            await until(lambda: not alice.room.remote_participants, 5, "it leaves with its worker")
 
     asyncio.run(main())
