@@ -204,3 +204,11 @@ def test_without_an_endpoint_nothing_is_traced():
     with tracing.span("x") as span:
         assert span is None
     tracing.close()
+
+
+def test_the_docs_name_every_metric():
+    metrics = Metrics(PlayedFleet(), None)  # type: ignore[arg-type]  # nothing is asked of them
+    docs = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    names = [family.name for family in metrics.registry.collect() if family.name.startswith("joyvl_")]
+    assert len(names) > 20
+    assert [name for name in names if name not in docs] == []
