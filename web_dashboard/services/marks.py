@@ -95,13 +95,20 @@ class Marks:
 
     async def forget(self, session: str, since: float | None = None, until: float | None = None) -> int:
         """Erases marks between two session seconds, all where neither is given; how many. For the system only."""
-        gone = delete(marks).where(marks.c.session == session)
-        if since is not None:
-            gone = gone.where(marks.c.t >= since)
-        if until is not None:
-            gone = gone.where(marks.c.t <= until)
         async with self._context.database.writing() as connection:
-            return (await connection.execute(gone)).rowcount
+            return await forget_marks(connection, session, since, until)
+
+
+async def forget_marks(
+    connection: AsyncConnection, session: str, since: float | None = None, until: float | None = None
+) -> int:
+    """Deletes a session's marks between two session seconds, both included, in the transaction given; how many."""
+    gone = delete(marks).where(marks.c.session == session)
+    if since is not None:
+        gone = gone.where(marks.c.t >= since)
+    if until is not None:
+        gone = gone.where(marks.c.t <= until)
+    return (await connection.execute(gone)).rowcount
 
 
 async def _second(connection: AsyncConnection, session: str, given: MarkIn) -> float:

@@ -31,13 +31,7 @@ _EVERY = 1.0
 """Seconds between two looks at what is new."""
 _LOOK_EVERY = 3
 """Of these looks, each so many also asks how the session stands."""
-_TABS = {
-    "transcript": "forum",
-    "instructions": "checklist",
-    "tickets": "assignment",
-    "memory": "psychology",
-    "health": "monitor_heart",
-}
+_TABS = ("transcript", "instructions", "tickets", "memory", "health")
 
 
 @page("/sessions/{session}", Permission.SESSIONS_READ, title="session.title", wide=True)
@@ -117,10 +111,10 @@ class SessionPage:
     def _build_side(self) -> None:
         viewer, session = self._viewer, self._view.id
         with ui.tabs(on_change=lambda event: self._choose(event.value)) as tabs:
-            for name, icon in _TABS.items():
-                ui.tab(name, viewer.t(f"session.tab.{name}"), icon=icon).props("no-caps")
+            for name in _TABS:
+                ui.tab(name, viewer.t(f"session.tab.{name}")).props("no-caps")
         tabs.set_value(self._tab)
-        tabs.props(f'dense mobile-arrows outside-arrows inline-label aria-label="{viewer.t("session.parts")}"')
+        tabs.props(f'dense mobile-arrows aria-label="{viewer.t("session.parts")}"')
         for name in _TABS:
             with ui.element("section").classes("js-panel") as place:
                 parts.attributes(place, {"aria-label": viewer.t(f"session.tab.{name}"), "role": "tabpanel"})
