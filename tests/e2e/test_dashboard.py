@@ -44,28 +44,31 @@ def test_from_set_up_to_export(
     }
 
     async def main() -> None:
-        async with serving(tmp_path, environment=environment) as dashboard, chromium() as browser:
-            async with watched(browser, artifacts) as (context, page):
-                await set_up(page, dashboard)
-                await make_profile(page, "Road", "Count the cars that pass")
-                async with person(livekit_server, "crossing") as alice:
-                    await invite(page, "crossing", "Road")
-                    await page.get_by_role("link", name=re.compile("crossing")).first.click()
-                    await expect(page.get_by_text("Running")).to_be_visible(timeout=WITHIN)
-                    overlay = await open_overlay(context, page, dashboard)
-                    await alice.show_file(media("car-detection.mp4"))
-                    transcript = page.get_by_role("tabpanel", name="Transcript")
-                    await expect(transcript.get_by_text("2", exact=True).first).to_be_visible(timeout=WITHIN)
-                    await expect(overlay.locator("#counter")).to_contain_text(re.compile("[2-4]"))
-                    await page.screenshot(path=artifacts / "dashboard-session.png")
-                    await overlay.screenshot(path=artifacts / "dashboard-overlay.png", omit_background=True)
-                    await instruct(page, 'Every 5 seconds say "still here"')
-                    await page.get_by_role("tab", name="Transcript").click()
-                    await expect(transcript.get_by_text("still here").first).to_be_visible(timeout=WITHIN)
-                    await stop(page)
-                    assert any(line.text.isdigit() for line in alice.chat)
-                await replay(page, artifacts)
-                await export(page, context)
+        async with (
+            serving(tmp_path, environment=environment) as dashboard,
+            chromium() as browser,
+            watched(browser, artifacts) as (context, page),
+        ):
+            await set_up(page, dashboard)
+            await make_profile(page, "Road", "Count the cars that pass")
+            async with person(livekit_server, "crossing") as alice:
+                await invite(page, "crossing", "Road")
+                await page.get_by_role("link", name=re.compile("crossing")).first.click()
+                await expect(page.get_by_text("Running")).to_be_visible(timeout=WITHIN)
+                overlay = await open_overlay(context, page, dashboard)
+                await alice.show_file(media("car-detection.mp4"))
+                transcript = page.get_by_role("tabpanel", name="Transcript")
+                await expect(transcript.get_by_text("2", exact=True).first).to_be_visible(timeout=WITHIN)
+                await expect(overlay.locator("#counter")).to_contain_text(re.compile("[2-4]"))
+                await page.screenshot(path=artifacts / "dashboard-session.png")
+                await overlay.screenshot(path=artifacts / "dashboard-overlay.png", omit_background=True)
+                await instruct(page, 'Every 5 seconds say "still here"')
+                await page.get_by_role("tab", name="Transcript").click()
+                await expect(transcript.get_by_text("still here").first).to_be_visible(timeout=WITHIN)
+                await stop(page)
+                assert any(line.text.isdigit() for line in alice.chat)
+            await replay(page, artifacts)
+            await export(page, context)
 
     asyncio.run(main())
 
