@@ -23,7 +23,7 @@ from web_dashboard.services.alerting import Alerting, says_alarm
 from web_dashboard.services.alerts import Alerts
 from web_dashboard.services.forgetting import forget_told
 from web_dashboard.services.log_reading import LogReader
-from web_dashboard.services.webhook_sending import KEPT_FOR, PAUSES, Sender, pause, sign
+from web_dashboard.services.webhook_sending import ALERTS_KEPT_FOR, KEPT_FOR, PAUSES, Sender, pause, sign
 from web_dashboard.services.webhooks import Webhooks
 
 __all__ = ["postgres_server"]
@@ -370,10 +370,14 @@ def test_old_deliveries_go(tmp_path: Path):
             await t.job()
             await t.log(tick(1, "One."))
             await LogReader(t.context).read()
+            await Alerts(t.context, t.audit).raise_("c1", "s1", "instruction", "warning", "Somebody.")
             t.clock.now += KEPT_FOR + 1
-            sender = Sender(t.context, t.audit)
-            await sender._tidy()
+            await Sender(t.context, t.audit)._tidy()
             assert await t.rows(tables.deliveries) == []
+            assert len(await t.rows(tables.alerts)) == 1
+            t.clock.now += ALERTS_KEPT_FOR
+            await Sender(t.context, t.audit)._tidy()
+            assert await t.rows(tables.alerts) == []
 
     asyncio.run(main())
 

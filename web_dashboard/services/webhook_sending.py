@@ -21,7 +21,7 @@ from integrations.delegates.failures import retry_after
 from integrations.egress import GuardedTransport
 from joyvl_core.errors import BadInputError, JoyVLError
 from joyvl_core.text import tidy
-from web_dashboard.db.tables import deliveries, webhooks
+from web_dashboard.db.tables import alerts, deliveries, webhooks
 from web_dashboard.permissions import SYSTEM
 from web_dashboard.services.telling import MAX_WEBHOOKS
 
@@ -40,6 +40,8 @@ AT_ONCE = 2
 """Tries at the same time to one webhook."""
 KEPT_FOR = 7 * 86_400.0
 """Seconds that deliveries are kept."""
+ALERTS_KEPT_FOR = 90 * 86_400.0
+"""Seconds that alerts are kept."""
 _EVERY = 1.0
 _CLAIMED_FOR = 60.0
 _MOST = 32
@@ -240,9 +242,9 @@ class Sender:
         now = self._context.wall()
         if now - self._tidied < _TIDY_EVERY:
             return
-        old = delete(deliveries).where(deliveries.c.created < now - KEPT_FOR)
         async with self._context.database.writing() as connection:
-            await connection.execute(old)
+            await connection.execute(delete(deliveries).where(deliveries.c.created < now - KEPT_FOR))
+            await connection.execute(delete(alerts).where(alerts.c.wall < now - ALERTS_KEPT_FOR))
         self._tidied = now
 
 
