@@ -13,9 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from joyvl_core.errors import UnavailableError
 from web_dashboard.api.depends import CurrentActor, CurrentServices, needs
-from web_dashboard.fleet.hub import Line
-from web_dashboard.fleet.subscribing import Subscription
-from web_dashboard.permissions import Permission
+from web_dashboard.permissions import Actor, Permission
 from web_dashboard.schemas.sessions import (
     Done,
     EraseIn,
@@ -26,6 +24,7 @@ from web_dashboard.schemas.sessions import (
     TalkativenessIn,
     TextIn,
 )
+from web_dashboard.services.context import Services
 from web_dashboard.services.once import MAX_KEY
 from web_dashboard.services.sessions import MAX_LISTED
 
@@ -208,17 +207,22 @@ async def picture(
 )
 async def live(actor: CurrentActor, services: CurrentServices, session: Id) -> StreamingResponse:
     """The lines of its log from now on, as server-sent events, until it ends. Who reads slowly misses the oldest."""
-    lines = await services.sessions.follow(actor, session)
     if _following.locked():
-        with lines:
-            raise UnavailableError(
-                "Too many follow sessions at the same time.", source="api", kind="crowded", hint="Try again later."
-            )
-    return StreamingResponse(_told(lines), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        raise UnavailableError(
+            "Too many follow sessions at the same time.",
+            source="api",
+            kind="crowded",
+            hint="Try again later.",
+            retryable=True,
+        )
+    with await services.sessions.follow(actor, session):
+        pass  # it can be followed: what is told by a status can only be told now
+    told = _told(services, actor, session)
+    return StreamingResponse(told, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-async def _told(lines: Subscription[Line]) -> AsyncIterator[str]:
-    async with _following, lines:
+async def _told(services: Services, actor: Actor, session: str) -> AsyncIterator[str]:
+    async with _following, await services.sessions.follow(actor, session) as lines:
         yield ": here\n\n"
         while True:
             try:

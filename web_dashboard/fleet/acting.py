@@ -122,7 +122,11 @@ class Acting:
             else:
                 await self._rest(begun, Step(Do.REST, step.reason, step.remedy, State.FAILED))
             return
-        await jobs.change(fleet.database, begun, placement=placement)
+        try:
+            await jobs.change(fleet.database, begun, placement=placement)
+        except JoyVLError:  # what nobody would find again must not run
+            await fleet.launcher.kill(placement)
+            raise
 
     async def _place(self, session: str) -> str:
         async with self._fleet.database.reading() as connection:
@@ -149,7 +153,7 @@ class Acting:
             log.info("%s did not answer to being stopped: %s", session, error.kind)
 
     async def _terminate(self, job: Job) -> None:
-        if self._told.get(job.id) != (job.start, "terminate"):
+        if job.placement and self._told.get(job.id) != (job.start, "terminate"):
             self._told[job.id] = (job.start, "terminate")
             await self._fleet.launcher.kill(job.placement, gently=True)
 

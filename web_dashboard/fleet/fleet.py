@@ -149,13 +149,14 @@ class Fleet:
         """Has a session's process do something; returns what it replied, after what it changed is committed.
 
         Raises:
-            UnavailableError: It is not connected, or did not answer in time.
+            UnavailableError: It is not connected, or did not answer in time; or another server looks after it.
             BadInputError: It refused.
         """
         live = self._hub.get(session)
         began, outcome = asyncio.get_running_loop().time(), "failed"
         try:
             if live is None or live.connection is None:
+                self.require_active()
                 raise not_connected()
             replied = await live.connection.command(name, args, within)
             outcome = "done"

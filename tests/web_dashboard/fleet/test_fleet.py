@@ -373,12 +373,12 @@ async def test_a_closed_fleet_sends_sessions_home_and_the_next_resumes_them(stag
         assert (await second.hello())["kind"] == "order"
 
 
-async def test_the_next_server_finds_what_runs_and_starts_nothing_twice(staged, tmp_path):
+async def test_the_next_server_finds_what_runs_and_starts_nothing_twice(staged):
     async with staged() as stage:
         played = await stage.run_one("a")
         stage.fleet._keep_running = True
-    async with staged() as again:
-        again.launcher.started.append(played)  # it lives: found by its placement
+    played.gone = False  # its link broke with the server; it lives, and is found by its placement
+    async with staged(started=[played]) as again:
         played.url = again.url
         await again.until(lambda: not again.fleet.standby)
         assert (await played.hello(recent=(line(1),)))["kind"] == "welcome"
@@ -394,9 +394,8 @@ async def test_what_was_killed_with_the_server_is_started_again_without_counting
     async with staged() as stage:
         played = await stage.run_one("a")
         stage.fleet._keep_running = True
-    async with staged() as again:
-        again.launcher.started.append(played)
-        played.gone = True
+    assert played.gone
+    async with staged(started=[played]) as again:
         second = await again.process(1)
         assert second.job.start == 2
         assert (await again.row("a"))["failures"] == 0
