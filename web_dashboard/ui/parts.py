@@ -156,10 +156,13 @@ def number(label: str, value: float | None, *, hint: str = "", **more: Any) -> u
 
 def sheet(title: str, viewer: Viewer, *, wide: bool = False) -> tuple[ui.dialog, ui.element]:
     """A sheet over the page: its dialog (to be opened) and the place for what it holds."""
-    dialog = ui.dialog().props("aria-labelledby=jv-sheet-title")
+    # Not within the list that it was opened from: that may be built anew meanwhile.
+    with viewer.client:
+        dialog = ui.dialog().props("aria-labelledby=jv-sheet-title")
+    dialog.on("hide", dialog.delete)
     with dialog, ui.element("div").classes("jv-sheet jv-sheet-wide" if wide else "jv-sheet"):
         with ui.element("div").classes("jv-sheet-head"):
-            with ui.element("h2"):
+            with ui.element("h2").props("id=jv-sheet-title"):
                 ui.label(title)
             icon_button("close", viewer.t("shell.close"), dialog.close)
         body = ui.element("div").classes("jv-sheet-body")
@@ -168,7 +171,8 @@ def sheet(title: str, viewer: Viewer, *, wide: bool = False) -> tuple[ui.dialog,
 
 async def confirm(viewer: Viewer, question: str, yes: str, *, detail: str = "", danger: bool = True) -> bool:
     """Asks before something that can't be taken back."""
-    dialog = ui.dialog().props("persistent")
+    with viewer.client:
+        dialog = ui.dialog().props("persistent")
     with dialog, ui.element("div").classes("jv-sheet jv-ask").props("role=alertdialog"):
         with ui.element("h2"):
             ui.label(question)

@@ -37,7 +37,7 @@ class SendSheet:
     async def open(self) -> None:
         """Shows the sheet."""
         viewer = self._viewer
-        if self._dialog is not None:
+        if self._dialog is not None and not self._dialog.is_deleted:
             self._dialog.delete()
         async with viewer.trying():
             profiles = {each.id: each.name for each in await viewer.services.profiles.list(viewer.actor)}

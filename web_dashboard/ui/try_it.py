@@ -102,7 +102,7 @@ class TryIt:
 
     def _saved(self) -> int | None:
         """The id of the profile as it is saved: a call is answered by that one."""
-        last = ui.context.client.request.url.path.rsplit("/", 1)[-1] if ui.context.client.request else ""
+        last = self._viewer.client.request.url.path.rsplit("/", 1)[-1] if self._viewer.client.request else ""
         return int(last) if last.isdigit() else None
 
     def _show(self, session: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nicegui import ui
+from nicegui import Client, ui
 from pydantic import ValidationError
 
 from joyvl_core.errors import JoyVLError
@@ -33,6 +33,7 @@ class Viewer:
         language: en or zh.
         dark: Whether the page is dark; None follows the system.
         token: The token of their sign-in; "" for who came with a key.
+        client: Their page. What is told goes there: the button that was pressed may be gone by then.
     """
 
     actor: Actor
@@ -40,6 +41,7 @@ class Viewer:
     language: str = "en"
     dark: bool | None = None
     token: str = ""
+    client: Client = field(default_factory=lambda: ui.context.client, repr=False)
 
     def t(self, key: str, /, **values: object) -> str:
         """The words of a key, in the viewer's language.
@@ -68,15 +70,23 @@ class Viewer:
 
     def say(self, text: str) -> None:
         """Tells the viewer of something that went well."""
-        ui.notify(text, type="positive", icon="check_circle", position="bottom", classes="jv-toast")
+        with self.client:
+            ui.notify(text, type="positive", icon="check_circle", position="bottom", classes="jv-toast")
 
     def warn(self, error: JoyVLError | str) -> None:
         """Tells the viewer of something that failed, with what helps."""
         text, hint = (error, "") if isinstance(error, str) else (str(error), error.hint or "")
-        ui.notify(
-            text, caption=hint, type="negative", icon="error", position="bottom",
-            timeout=9_000, close_button=self.t("shell.close"), classes="jv-toast",
-        )  # fmt: skip
+        with self.client:
+            ui.notify(
+                text,
+                caption=hint,
+                type="negative",
+                icon="error",
+                position="bottom",
+                timeout=9_000,
+                close_button=self.t("shell.close"),
+                classes="jv-toast",
+            )
 
     @asynccontextmanager
     async def trying(self, done: str = "", busy: ui.button | None = None) -> AsyncIterator[None]:
