@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joyvl_core.errors import BadInputError
@@ -156,6 +156,7 @@ def test_an_address_inside_is_refused(tmp_path: Path, url: str):
     asyncio.run(main())
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(KINDS)),
     st.dictionaries(st.text(max_size=12) | st.just("base_url"), st.text(max_size=30), max_size=3),

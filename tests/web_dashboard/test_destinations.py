@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit import api
 from pydantic import SecretStr
@@ -178,6 +178,7 @@ def test_what_is_not_signed_is_refused(tmp_path: Path):
     asyncio.run(main())
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.binary(max_size=200), st.text(st.characters(max_codepoint=127, exclude_categories=["Cc"]), max_size=100))
 def test_any_post_is_answered(tmp_path_factory: pytest.TempPathFactory, body: bytes, token: str):
     async def main() -> None:

@@ -71,7 +71,7 @@ def test_a_value_that_is_not_acceptable_is_named(name: str, value: object):
         check_settings({name: value})
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(sorted(EDITABLE)) | st.text(max_size=20),
