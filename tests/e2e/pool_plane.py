@@ -44,7 +44,7 @@ from web_dashboard.services.profiles import Profiles
 from web_dashboard.services.sessions import Sessions
 from web_dashboard.services.workers import Workers
 
-REGISTERED_WITHIN = 60.0
+REGISTERED_WITHIN = 120.0
 
 
 class Worker:

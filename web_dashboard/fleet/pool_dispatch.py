@@ -59,15 +59,16 @@ class Dispatcher:
 
         server = self._server()
         try:
-            if own_room:
-                await server.room.create_room(
-                    api.CreateRoomRequest(name=room, empty_timeout=_NEVER, departure_timeout=_NEVER)
+            async with asyncio.timeout(_ANSWERS_WITHIN):
+                if own_room:
+                    await server.room.create_room(
+                        api.CreateRoomRequest(name=room, empty_timeout=_NEVER, departure_timeout=_NEVER)
+                    )
+                made = await server.agent_dispatch.create_dispatch(
+                    api.CreateAgentDispatchRequest(
+                        agent_name=self._agent, room=room, metadata=metadata.model_dump_json(exclude_defaults=True)
+                    )
                 )
-            made = await server.agent_dispatch.create_dispatch(
-                api.CreateAgentDispatchRequest(
-                    agent_name=self._agent, room=room, metadata=metadata.model_dump_json(exclude_defaults=True)
-                )
-            )
         except Exception as error:  # the SDK raises its client's errors, and its own
             raise UnavailableError(
                 f"The LiveKit server does not hand sessions out: {_words(error)}.",
@@ -92,7 +93,8 @@ class Dispatcher:
         elif identity:
             who = api.RoomParticipantIdentity(room=dispatched.room, identity=identity)
             asked.append(server.room.remove_participant(who))
-        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+        answers = [asyncio.wait_for(each, _ANSWERS_WITHIN) for each in asked]
+        for outcome in await asyncio.gather(*answers, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 _log.debug("withdrawing from %s: %s", dispatched.room, _words(outcome))
 
@@ -104,11 +106,9 @@ class Dispatcher:
 
     def _server(self) -> LiveKitAPI:
         if self._api is None:
-            import aiohttp
             from livekit import api
 
-            timeout = aiohttp.ClientTimeout(total=_ANSWERS_WITHIN)
-            self._api = api.LiveKitAPI(self._url, self._key, self._secret.get_secret_value(), timeout=timeout)
+            self._api = api.LiveKitAPI(self._url, self._key, self._secret.get_secret_value())
         return self._api
 
 
