@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -214,7 +215,8 @@ def _read(given: str) -> URL:
 
 
 def _engine(url: URL) -> AsyncEngine:
-    # Parameters are people's words: they stay out of error texts.
+    # Parameters are people's words: they stay out of error texts, and out of the driver's log.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, hide_parameters=True, pool_size=4, connect_args={"timeout": LOCKED_FOR})
         _prepare_sqlite(engine.sync_engine)

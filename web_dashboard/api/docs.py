@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from joyvl_core.threads import in_thread
 from web_dashboard.api.depends import Needs, needs
 from web_dashboard.guard import COOKIE, PUBLIC
 from web_dashboard.routes import api_routes
@@ -25,7 +26,7 @@ def docs_router(app: FastAPI, prefix: str) -> APIRouter:
     async def openapi() -> JSONResponse:
         """The OpenAPI document."""
         if not made:
-            made.append(describe(app, prefix))
+            made.append(await in_thread(describe, app, prefix))
         return JSONResponse(made[0])
 
     @router.get("/docs")
