@@ -136,11 +136,15 @@ class Plane:
         environment = {"JOYVL_WORKER_TOKEN": self._token, "DATABASE_URL": "sqlite:////nowhere/it-is-in-the-order.db"}
         flags = ("start", "--control", self.url, "--slots", str(slots), "--drain", str(drain))
         worker = await _spawn(self.server, self._folder, flags, environment)
-        await until(
-            lambda: "registered worker" in worker.said() and len(self.pool.workers.living()) > known,
-            REGISTERED_WITHIN,
-            "a worker is registered",
-        )
+        try:
+            await until(
+                lambda: "registered worker" in worker.said() and len(self.pool.workers.living()) > known,
+                REGISTERED_WITHIN,
+                "a worker is registered",
+            )
+        except BaseException:
+            await ended(worker)
+            raise
         return worker
 
     def id_of(self, worker: Worker) -> str:
