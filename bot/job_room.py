@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from bot.link import arguments
 from bot.link.messages import CallTarget, LiveKitTarget, Order, StreamTarget
 from bot.settings import Settings
-from integrations.egress import Egress, hosts
 from joyvl_core.errors import BadInputError, UnavailableError
 from joyvl_core.ports import Room
 
@@ -51,7 +50,11 @@ def make_room(
     if isinstance(target, StreamTarget):
         from bot.rooms.livestream import LivestreamOptions, LivestreamRoom
 
-        egress = Egress(hosts(settings.stream_allow_hosts)) if settings.stream_guard else None
+        egress = None
+        if settings.stream_guard:
+            from integrations.egress import Egress, hosts
+
+            egress = Egress(hosts(settings.stream_allow_hosts))
         options = LivestreamOptions(target.source, sound=False, repeat=target.repeat, label=target.label, egress=egress)
         return LivestreamRoom(options)
     from bot.rooms.livekit import LiveKitOptions, LiveKitRoom

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.rooms.livestream.address import SOURCE
-from integrations.egress import Egress
-from integrations.egress_proxy import egress_proxy
 from joyvl_core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from integrations.egress import Egress
 
 _PROXIED = frozenset({"http", "https"})
 _CHECKED = frozenset({"rtmp", "rtmps", "rtsp", "rtsps"})
@@ -46,6 +48,9 @@ async def checked(source: str, egress: Egress | None) -> AsyncIterator[str]:
         await egress.addresses("http", f"[{host}]" if ":" in host else host, port)
         yield ""
     else:
+        # An HTTP client takes its time to load: only a stream that is guarded waits for it.
+        from integrations.egress_proxy import egress_proxy
+
         # The decoder's library would go around the proxy for hosts that this names.
         os.environ.pop("no_proxy", None)
         async with egress_proxy(egress) as proxy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bot.rooms.livestream.address import SOURCE, Pace, public_name
 from bot.rooms.livestream.decoding import Heard, Item, Opened, Shown, decode
@@ -12,9 +13,11 @@ from bot.rooms.livestream.leading import checked
 from bot.rooms.livestream.playout import Playout
 from bot.rooms.livestream.readahead import ReadAhead
 from bot.rooms.livestream.replay import Memory
-from integrations.egress import Egress
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from joyvl_core.ports import AgentState, RoomListener, RoomState, RoomStatus, Transcript, VoiceTrack
+
+if TYPE_CHECKING:
+    from integrations.egress import Egress
 
 TRACK = "video"
 
