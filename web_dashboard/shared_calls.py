@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 """Most calls of one link at once."""
-ANSWERED_WITHIN = 20.0
+ANSWERED_WITHIN = 30.0
 """Seconds from the offer to the answer: a process starts, and loads its model."""
 _EVERY = 0.1
 _KNOWN = 1_000

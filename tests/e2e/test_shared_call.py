@@ -83,7 +83,7 @@ def test_a_call_by_link_from_a_phone_with_its_overlay_until_its_process_dies(tmp
             await expect(page.locator("#welcome")).to_contain_text("can see this call")
             await page.screenshot(path=artifacts / "shared-call-welcome.png")
             await page.locator('.start[data-source="scene"]').click()
-            await expect(page.locator("#strip .cell").nth(3)).to_be_attached(timeout=40_000)
+            await expect(page.locator("#strip .cell").nth(3)).to_be_attached(timeout=60_000)
 
             session = str((await only_session(dashboard))["id"])
             overlay = await shared(dashboard, kind="overlay", session=session)
@@ -104,10 +104,10 @@ def test_a_call_by_link_from_a_phone_with_its_overlay_until_its_process_dies(tmp
             await expect(page.locator("#notice")).to_contain_text("The connection was lost.", timeout=30_000)
             await page.screenshot(path=artifacts / "shared-call-lost.png")
             await page.locator("#notice-action").click()
-            await expect(page.locator("#strip .cell").nth(1)).to_be_attached(timeout=40_000)
+            await expect(page.locator("#line")).to_be_enabled(timeout=60_000)
             again = str((await only_session(dashboard))["id"])
             assert again != session
             await page.locator("#end").click()
-            await until(lambda: not processes(dashboard), within=15, what="the end of its process")
+            await until(lambda: not processes(dashboard), within=30, what="the end of its process")
 
     asyncio.run(main())
