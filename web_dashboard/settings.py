@@ -73,7 +73,7 @@ class ServeSettings(BaseSettings):
     worker_token: SecretStr = Field(
         SecretStr(""),
         validation_alias=_named("JOYVL_WORKER_TOKEN", "worker_token"),
-        description="By which workers are known; empty: one that is made at the first start.",
+        description="By which workers are known: at least 20 characters, the same on both sides.",
     )
 
     oidc_issuer: str = Field("", max_length=500, description="OpenID Connect: the provider's address.")

@@ -90,8 +90,8 @@ def read_from_worker(text: str | bytes) -> FromWorker:
 class JobMetadata(BaseModel):
     """What comes with a dispatch, as JSON. Whoever may call the LiveKit server's API can read it, and make one.
 
-    With a `seal` the job is a session of the control plane's: its process connects there, at the address that its worker
-    was given, and is told what to do. Without, it is a plain participant of the room, as with `joyvl join`.
+    With a `seal` the job is a session of the control plane's: its process connects there, at the address that its
+    worker was given, and is told what to do. Without, it is a plain participant of the room, as with `joyvl join`.
 
     Attributes:
         v: Version of this form.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, select, text
 
 from joyvl_core.errors import UnavailableError
-from joyvl_core.store.tables import HEAD
+from joyvl_core.store.tables import HEAD as HEAD
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -147,7 +147,8 @@ def watch(vllm: VllmServer, video: Path, seconds: float, *, dies_at: float = mat
             engine.offer_picture("road", frame.picture, frame.t)
             if asked < QUESTIONS and frame.t > 20 + 5 * asked:
                 asked += 1
-                engine.tickets.submit(DelegateTask(f"d{asked}", f"What is on lane {asked}?", "a road", engine.views.recent))
+                question = f"What is on lane {asked}?"
+                engine.tickets.submit(DelegateTask(f"d{asked}", question, "a road", engine.views.recent))
             if not dead and frame.t > dies_at:
                 dead = True
                 await in_thread(vllm.kill)

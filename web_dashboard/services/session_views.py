@@ -23,6 +23,7 @@ SHOWN = tuple(
 
 
 def view_of(row: RowMapping, live: Live | None) -> SessionView:
+    """A session as people see it, from its row and what its process tells."""
     return SessionView(
         **{**row, "place": shown(read_place(row["place"]))},
         live=None
@@ -57,4 +58,5 @@ def shown(place: AnyPlace) -> AnyPlace:
 
 
 def plain_place(place: AnyPlace) -> dict[str, Any]:
+    """A place as JSON for the audit log, without the passwords that a URL may hold."""
     return json.loads(shown(place).model_dump_json())

@@ -21,6 +21,8 @@ from web_dashboard.permissions import SYSTEM, Actor, ConflictError, Permission, 
 from web_dashboard.schemas.places import AnyPlace, LiveKitPlace, StreamPlace, UploadPlace
 from web_dashboard.schemas.profiles import ProfileBody
 from web_dashboard.schemas.sessions import SessionView, StartSession, read_place, write_place
+from web_dashboard.services.forgetting import forget_told
+from web_dashboard.services.marks import forget_marks
 from web_dashboard.services.once import Once
 from web_dashboard.services.reach import check_reach
 from web_dashboard.services.session_views import SHOWN, called, plain_place, view_of
@@ -292,6 +294,9 @@ class Sessions:
                 live.forget(since, until)
         else:
             await self._context.store.erase(session, since, until)
+        async with self._context.database.writing() as connection:
+            await forget_told(connection, session, since, until)
+            await forget_marks(connection, session, since, until)
         await self._audit.write(actor, "session.erased", session, {"since": since, "until": until})
 
     async def _do(

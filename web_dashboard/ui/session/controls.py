@@ -154,5 +154,4 @@ class Controls:
             return
         async with self._viewer.trying(t("session.erase.done")):
             await self._sessions.erase(self._viewer.actor, self._id, *span)
-            await self._viewer.services.marks.forget(self._id, *span)
             ui.navigate.reload()

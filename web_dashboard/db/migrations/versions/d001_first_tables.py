@@ -17,6 +17,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Makes the tables."""
     _people()
+    _audit()
     _settings()
     _jobs()
     _what_came_of_them()
@@ -97,6 +98,9 @@ def _people() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_api_keys_user"), "api_keys", ["user"], unique=False)
+
+
+def _audit() -> None:
     op.create_table(
         "audit",
         sa.Column("id", _NUMBER, autoincrement=True, nullable=False),
