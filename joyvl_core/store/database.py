@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from joyvl_core.clock import held
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 from joyvl_core.store import migrating
+from joyvl_core.store.tables import HEAD
 
 CONNECT_WITHIN = 5.0
 """Real seconds for reaching a PostgreSQL server."""
@@ -89,7 +90,7 @@ class Database:
             async with self._engine.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def migrate(self, branch: str = migrating.BRANCH, head: str = migrating.HEAD) -> None:
+    async def migrate(self, branch: str = migrating.BRANCH, head: str = HEAD) -> None:
         """Brings the tables of a branch of migrations up to date, where they aren't.
 
         Raises:
