@@ -52,6 +52,10 @@ class Plane:
         return self.folder / "joyvl.db"
 
     def start(self) -> None:
+        script = self.folder / "answers.json"
+        script.write_text(
+            json.dumps([{"ask": "dog", "answer": "A poodle.", "seconds": 0.5}, {"answer": "?", "seconds": 600}])
+        )
         told = (self.folder / "server.log").open("ab")
         command = [sys.executable, "-m", "tests.e2e.fleet_server", f"sqlite:///{self.database}", str(self.folder)]
         self.process = subprocess.Popen(
@@ -59,7 +63,12 @@ class Plane:
             cwd=ROOT,
             stdout=told,
             stderr=told,
-            env={**os.environ, "JOYVL_SECRET_KEY": "not for sessions"},
+            env={
+                **os.environ,
+                "JOYVL_SECRET_KEY": "not for sessions",
+                "JOYVL_DELEGATE": "scripted",
+                "JOYVL_DELEGATE_SCRIPT": str(script),
+            },
         )
         self.until(lambda: self.get("/snapshot") is not None, 60, "the server to be up")
 
@@ -228,6 +237,32 @@ def test_sessions_outlive_a_killed_server_and_the_next_finds_them(plane: Plane) 
     assert plane.get("/lives")["a"]["events"] > 0
     assert plane.command("a", "instruct", text="Look for a dog", author="ada")["id"]
     plane.assert_whole("a", "b")
+
+
+def test_a_delegation_under_way_is_neither_lost_nor_doubled(plane: Plane) -> None:
+    plane.want("a")
+    plane.running("a")
+    plane.until(lambda: plane.events("a", "tick"), 30, "it to tick")
+
+    def states() -> list[tuple[str, str]]:
+        return [(event["id"], event["state"]) for event in plane.events("a", "ticket")]
+
+    plane.command("a", "ask", text="What breed is that dog?", author="ada")
+    plane.until(lambda: ("d1", "done") in states(), 20, "the first answer")
+    plane.command("a", "ask", text="Is the red car on fire?", author="ada")
+    plane.until(lambda: ("d2", "running") in states(), 20, "the second to be under way")
+    plane.kill()
+    os.kill(plane.job("a")["pid"], signal.SIGKILL)
+    plane.start()
+    plane.running("a", start=2)
+    plane.until(lambda: ("d2", "failed") in states(), 30, "the second to be settled")
+    plane.command("a", "ask", text="What breed is the other dog?", author="ada")
+    plane.until(lambda: ("d3", "done") in states(), 20, "the third answer")
+    settled = Counter(ticket for ticket, state in states() if state != "running")
+    assert settled == {"d1": 1, "d2": 1, "d3": 1}
+    made = [event["ticket"] for event in plane.events("a", "tick") if event["action"] == "delegate"]
+    assert made == ["d1", "d2", "d3"]
+    plane.assert_whole("a")
 
 
 def test_what_was_killed_with_the_server_runs_again(plane: Plane) -> None:
