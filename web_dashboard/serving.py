@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from bot.link.messages import MAX_MESSAGE
-from joyvl_core.errors import BadInputError
+from bot.web_server import STOP_WITHIN, running
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_STOP = 1
-"""Seconds that requests get when the server ends."""
 _CONNECTIONS = 1_000
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals stay with the command that runs the server."""
-        yield
 
 
 @asynccontextmanager
@@ -51,43 +33,8 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[asynci
         ws_ping_interval=10.0,
         ws_ping_timeout=10.0,
         lifespan="on",
-        timeout_graceful_shutdown=_STOP,
+        timeout_graceful_shutdown=STOP_WITHIN,
         limit_concurrency=_CONNECTIONS,
     )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="server")
-    ready = asyncio.create_task(server.ready.wait())
-    try:
-        await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+    async with running(config, listener) as task:
         yield task
-    finally:
-        ready.cancel()
-        server.should_exit = True
-        await asyncio.shield(asyncio.gather(task, return_exceptions=True))
-        listener.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound.
-
-    Raises:
-        BadInputError: The address can't be listened on.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named asyncio sends at once; else an answer waits 40 ms for the receipt of its first packet.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        # Here already, so that of two servers the second is told at once.
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        raise BadInputError(
-            f"Cannot listen on {host}:{port}: {error}",
-            source="serve",
-            kind="port_taken" if taken else "bad_address",
-            hint="Choose another port with --port." if taken else "Choose an address of this machine with --host.",
-        ) from error
-    return listener

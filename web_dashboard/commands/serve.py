@@ -62,14 +62,15 @@ async def _serve(settings: ServeSettings, defaults: Settings, *, open_browser: b
     # These load a web framework and a user interface: `--help` doesn't wait for them.
     from importlib.metadata import version
 
+    from bot.web_server import listen
     from joyvl_core.models.embedded.understanding import SentenceEmbedder
     from web_dashboard.app import create_app
     from web_dashboard.assembly import assemble, check_secrets, make_launcher, opening_context
-    from web_dashboard.serving import listen, serving
+    from web_dashboard.serving import serving
     from web_dashboard.tracing import open_tracing
 
     console = Console(highlight=False)
-    listener = listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port, source="serve")
     tracing = open_tracing(version("joyvl"))
     try:
         async with opening_context(settings, defaults, embedder=SentenceEmbedder()) as context:
