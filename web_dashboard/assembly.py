@@ -27,6 +27,8 @@ from web_dashboard.services.audit import Audit
 from web_dashboard.services.context import Context, Services
 from web_dashboard.services.credentials import Credentials
 from web_dashboard.services.destinations import Destinations
+from web_dashboard.services.dispatches import Dispatches
+from web_dashboard.services.held import Held
 from web_dashboard.services.history import History
 from web_dashboard.services.known import Known
 from web_dashboard.services.log_reading import LogReader
@@ -37,6 +39,7 @@ from web_dashboard.services.profiles import Profiles
 from web_dashboard.services.sessions import Sessions
 from web_dashboard.services.shares import Shares
 from web_dashboard.services.sign_in import SignIn
+from web_dashboard.services.starting import Starts
 from web_dashboard.services.system import System
 from web_dashboard.services.uploads import Uploads
 from web_dashboard.services.users import Users
@@ -106,12 +109,14 @@ def assemble(context: Context, settings: ServeSettings, launcher: Launcher) -> C
     """
     audit = Audit(context)
     known, passwords = Known(context.wall), Passwords()
+    held = Held(known)
     credentials = Credentials(context, audit)
     profiles = Profiles(context, audit, credentials)
     uploads = Uploads(context, audit, limit=settings.max_upload, total=settings.max_uploads)
     orders = Orders(context, profiles, uploads)
     fleet = Fleet(context, launcher, orders, keep_running=settings.keep_running)
-    sessions = Sessions(context, audit, fleet, orders, profiles, uploads)
+    starts = Starts(context, orders, profiles, uploads)
+    sessions = Sessions(context, audit, fleet, starts)
     services = Services(
         context=context,
         fleet=fleet,
@@ -120,6 +125,7 @@ def assemble(context: Context, settings: ServeSettings, launcher: Launcher) -> C
         audit=audit,
         credentials=credentials,
         destinations=Destinations(context, audit, sessions),
+        held=held,
         history=History(context, audit),
         marks=Marks(context, audit),
         profiles=profiles,
@@ -134,17 +140,20 @@ def assemble(context: Context, settings: ServeSettings, launcher: Launcher) -> C
     sender = Sender(context, audit)
     metrics = Metrics(fleet, context.database, sender)
     fleet.when_happened(metrics.happened)
-    return ControlPlane(services, _loops(context, fleet, sender), metrics)
+    loops = _loops(context, fleet, sender, held)
+    if isinstance(launcher, Pool):
+        dispatches = Dispatches(context, audit, fleet, launcher, starts)
+        loops.append(Loop("pool", pool_opening.attach(context, launcher, fleet, dispatches).run))
+    return ControlPlane(services, tuple(loops), metrics)
 
 
-def _loops(context: Context, fleet: Fleet, sender: Sender) -> tuple[Loop, ...]:
+def _loops(context: Context, fleet: Fleet, sender: Sender, held: Held) -> list[Loop]:
     reader = LogReader(context, told=sender.due)
     fleet.when_changed(reader.changed)
     fleet.when_happened(reader.heard)
     loops = [Loop("fleet", fleet.run), Loop("log reader", reader.run), Loop("webhooks", sender.run)]
-    if isinstance(fleet.launcher, Pool):
-        loops.append(Loop("pool", pool_opening.attach(context, fleet.launcher, fleet).run))
-    return tuple(loops)
+    loops.append(Loop("who is here", held.run))
+    return loops
 
 
 def _openid(context: Context, settings: ServeSettings) -> OpenId | None:

@@ -14,14 +14,13 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
+from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from joyvl_core.errors import JoyVLError
-from web_dashboard.headers import seal
+from web_dashboard.answers import Answer, Body, RefusalError
 from web_dashboard.limiting import Limit, LimitedError
 from web_dashboard.permissions import Actor
 from web_dashboard.services.api_keys import PREFIX
@@ -47,20 +46,6 @@ _TOKENS: Final = ("/link/",)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _WRONG_KEYS: Final = 30
 _CLOSE_NOBODY, _CLOSE_FORBIDDEN, _CLOSE_LIMITED = 4401, 4403, 4429
-
-
-class RefusalError(HTTPException):
-    """The request is answered with this and goes no further."""
-
-    def __init__(self, status: HTTPStatus, kind: str, message: str, hint: str = "", after: int = 0) -> None:
-        super().__init__(status.value, message, {"retry-after": str(after)} if after else None)
-        self.kind = kind
-        self.hint = hint
-
-    def response(self) -> Response:
-        """The answer."""
-        body = {"kind": self.kind, "message": self.detail, "hint": self.hint}
-        return JSONResponse(body, self.status_code, self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +93,23 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def sealed(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                seal(MutableHeaders(scope=message), scope["path"], secure=scope["scheme"] == "https")
-            await send(message)
-
+        headers = Headers(scope=scope)
+        body = Body(receive, headers, self._most(scope))
+        answer = Answer(scope, send, body)
         try:
-            most = self._most(scope)
-            headers = Headers(scope=scope)
-            _check_length(headers, most)
+            body.check_length()
             elsewhere = await self._admit(scope, headers)
             if elsewhere is not None:
-                await elsewhere(scope, receive, sealed)
-            else:
-                await self._app(scope, _bounded(receive, most), sealed)
+                await elsewhere(scope, receive, answer.send)
+                return
+            actor: Actor = scope.get("state", {})["actor"]
+            # What is public is not theirs alone: it stays open when they leave.
+            somebody = None if actor.user is None or _is_public(scope["path"]) else actor
+            await answer.of(self._app, self._services.held, somebody, lambda: self._again(headers))
         except RefusalError as refusal:
-            if started:
+            if answer.started:
                 raise
-            await refusal.response()(scope, receive, sealed)
+            await refusal.response()(scope, receive, answer.send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -161,7 +141,7 @@ class Guard:
         if not token:
             self._check_host(headers)
             self._check_origin(headers, changing)
-        public = any(pattern.fullmatch(path) for pattern in PUBLIC)
+        public = _is_public(path)
         actor = None if token else await self._actor(headers, address, public)
         if actor is None:
             if not token:
@@ -192,6 +172,13 @@ class Guard:
         except JoyVLError as error:  # the database, for now
             raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, error.kind, str(error), error.hint) from None
 
+    async def _again(self, headers: Headers) -> Actor | None:
+        """Who somebody is by now, who was let in with these headers."""
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme:
+            return await self._services.api_keys.actor_of(key.strip())
+        return await self._services.sign_in.actor_of(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+
     def _check_host(self, headers: Headers) -> None:
         name = _name(f"//{headers.get('host', '')}")
         if self._bounds.hosts and name not in self._bounds.hosts and not _is_loopback(name):
@@ -214,6 +201,10 @@ class Guard:
             limit.hit(address)
         except LimitedError as error:
             raise RefusalError(HTTPStatus.TOO_MANY_REQUESTS, error.kind, str(error), error.hint, error.after) from None
+
+
+def _is_public(path: str) -> bool:
+    return any(pattern.fullmatch(path) for pattern in PUBLIC)
 
 
 def _bad_origin() -> RefusalError:
@@ -255,27 +246,3 @@ def _is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def _check_length(headers: Headers, most: int) -> None:
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or len(length) > 15 or int(length) > most:
-        raise _too_large(most)
-
-
-def _bounded(receive: Receive, most: int) -> Receive:
-    received = 0
-
-    async def counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > most:
-            raise _too_large(most)
-        return message
-
-    return counted
-
-
-def _too_large(most: int) -> RefusalError:
-    return RefusalError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"At most {most} bytes are taken.")

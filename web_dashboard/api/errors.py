@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
-from web_dashboard.guard import RefusalError
+from web_dashboard.answers import RefusalError
 from web_dashboard.limiting import LimitedError
 from web_dashboard.permissions import ConflictError, ForbiddenError, UnknownError
 from web_dashboard.services.sign_in import NotSignedInError

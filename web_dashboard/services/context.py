@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from web_dashboard.services.audit import Audit
     from web_dashboard.services.credentials import Credentials
     from web_dashboard.services.destinations import Destinations
+    from web_dashboard.services.held import Held
     from web_dashboard.services.history import History
     from web_dashboard.services.marks import Marks
     from web_dashboard.services.profiles import Profiles
@@ -71,6 +72,7 @@ class Services:
     audit: Audit
     credentials: Credentials
     destinations: Destinations
+    held: Held
     history: History
     marks: Marks
     profiles: Profiles

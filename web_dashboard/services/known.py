@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -13,12 +14,17 @@ _MOST = 1_000
 
 
 class Known:
-    """Actors by the hash of their token, for a moment."""
+    """Actors by the hash of their token, for a moment.
+
+    Attributes:
+        changed: Set when somebody's rights have changed; who waits for it clears it.
+    """
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._actors: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
         self._age = 0
+        self.changed = asyncio.Event()
 
     @property
     def age(self) -> int:
@@ -43,3 +49,4 @@ class Known:
         """Forgets everybody: somebody's rights have changed."""
         self._age += 1
         self._actors.clear()
+        self.changed.set()

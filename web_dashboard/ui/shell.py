@@ -25,6 +25,7 @@ from nicegui import ui
 from joyvl_core.errors import JoyVLError
 from web_dashboard.permissions import Actor, ForbiddenError, Permission, UnknownError
 from web_dashboard.services.context import Services
+from web_dashboard.ui.leaving import hold
 from web_dashboard.ui.navigation import navigation
 from web_dashboard.ui.viewer import Viewer
 from web_dashboard.ui.words import LANGUAGES
@@ -37,8 +38,6 @@ LOOK_COOKIE = "joyvl_look"
 LANGUAGE_COOKIE = "joyvl_language"
 QUASAR_LANGUAGE = {"en": "en-US", "zh": "zh-CN"}
 _BUILD_WITHIN = 15.0
-_LOOK_AGAIN = 20.0
-"""Seconds between two looks at whether a sign-in still holds, on a page that stays open."""
 
 Builder = Callable[..., Awaitable[None]]
 
@@ -147,17 +146,7 @@ async def _build(
                 region.clear()
                 _failed(viewer, error)
     if viewer.token:
-        ui.timer(_LOOK_AGAIN, lambda: _still_signed_in(viewer), immediate=False)
-
-
-async def _still_signed_in(viewer: Viewer) -> None:
-    """Sends a page to the sign-in once its sign-in has ended, or the person's role has changed."""
-    try:
-        actor = await viewer.services.sign_in.actor_of(viewer.token)
-    except JoyVLError:
-        return
-    if actor is None or actor.role != viewer.actor.role:
-        ui.navigate.to("/sign-in" if actor is None else "/")
+        hold(viewer)
 
 
 def heading(text: str) -> ui.element:
