@@ -142,6 +142,24 @@ def test_a_key_may_what_its_scope_says(open_plane):
     asyncio.run(story())
 
 
+def test_a_key_sees_the_pages_of_its_scope(open_plane):
+    async def story():
+        async with open_plane() as plane:
+            owner, _ = await plane.person(Role.ADMIN, "mira")
+            keys = {scope: await plane.key(owner, scope) for scope in Permission}
+            async with plane.running():
+                for scope, key in keys.items():
+                    async with plane.client(key=key) as client:
+                        for rule in PAGES:
+                            answer = await client.get(filled(rule.path), headers=HTML)
+                            may = rule.permission in (None, scope)
+                            # What a page shows may take a further right.
+                            assert may or answer.status_code == 403, (scope, rule.path, answer.status_code)
+                            assert answer.status_code < 500, (scope, rule.path, answer.status_code)
+
+    asyncio.run(story())
+
+
 def test_a_viewers_key_gets_no_more_than_a_viewer(open_plane):
     async def story():
         async with open_plane() as plane:
