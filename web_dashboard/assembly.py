@@ -46,6 +46,7 @@ from web_dashboard.services.users import Users
 from web_dashboard.services.webhook_sending import Sender
 from web_dashboard.services.webhooks import Webhooks
 from web_dashboard.settings import ServeSettings
+from web_dashboard.tracing import Tracing
 
 if TYPE_CHECKING:
     from joyvl_core.ports import TextEmbedder
@@ -101,7 +102,9 @@ def make_launcher(context: Context, settings: ServeSettings) -> Launcher:
     return pool_opening.open_pool(context, settings.worker_token, one_machine=settings.pool_one_machine)
 
 
-def assemble(context: Context, settings: ServeSettings, launcher: Launcher) -> ControlPlane:
+def assemble(
+    context: Context, settings: ServeSettings, launcher: Launcher, tracing: Tracing | None = None
+) -> ControlPlane:
     """Makes the services, each with what it needs.
 
     Raises:
@@ -114,7 +117,7 @@ def assemble(context: Context, settings: ServeSettings, launcher: Launcher) -> C
     profiles = Profiles(context, audit, credentials)
     uploads = Uploads(context, audit, limit=settings.max_upload, total=settings.max_uploads)
     orders = Orders(context, profiles, uploads)
-    fleet = Fleet(context, launcher, orders, keep_running=settings.keep_running)
+    fleet = Fleet(context, launcher, orders, keep_running=settings.keep_running, tracing=tracing)
     starts = Starts(context, orders, profiles, uploads)
     sessions = Sessions(context, audit, fleet, starts)
     services = Services(

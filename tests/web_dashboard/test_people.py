@@ -5,13 +5,23 @@ import asyncio
 import pytest
 
 from joyvl_core.errors import BadInputError
-from tests.web_dashboard.planes import ADMIN, PASSWORD
+from tests.e2e.postgres_server import postgres_server
+from tests.web_dashboard.planes import ADMIN, PASSWORD, planes
 from web_dashboard.limiting import Limit, LimitedError
 from web_dashboard.permissions import Actor, ConflictError, ForbiddenError, Permission, Role, UnknownError
 from web_dashboard.schemas.people import ApiKeyIn, UserChange, UserIn
 from web_dashboard.services.sign_in import IDLE, LONGEST, NotSignedInError
 
+__all__ = ["postgres_server"]
+
 ANOTHER = "another long one"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)])
+def open_plane(request, tmp_path):
+    """Opens a control plane on a database of each kind."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_server").fresh()
+    return lambda **changes: planes(tmp_path, url=url, **changes)
 
 
 def run(test):
@@ -136,9 +146,21 @@ def test_one_administrator_always_stays(open_plane):
                     await users.change(ADMIN, 1, change)
             with pytest.raises(ConflictError):
                 await users.delete(ADMIN, 1)
-            other, _ = await plane.person(Role.ADMIN, "jun")
-            both = await asyncio.gather(users.delete(ADMIN, 1), users.delete(ADMIN, other.user), return_exceptions=True)
-            assert sorted(type(each).__name__ for each in both) == ["ConflictError", "NoneType"]
+            # Of two who remove, or demote, each other at the same moment one stays.
+            for n in range(5):
+                other, _ = await plane.person(Role.ADMIN, f"jun {n}")
+                first, *_ = [each.id for each in await users.list(ADMIN) if each.id != other.user]
+                both = await asyncio.gather(
+                    users.delete(ADMIN, first), users.delete(ADMIN, other.user), return_exceptions=True
+                )
+                assert sorted(type(each).__name__ for each in both) == ["ConflictError", "NoneType"], both
+            (left,) = [each.id for each in await users.list(ADMIN)]
+            others = [(await plane.person(Role.ADMIN, f"lin {n}"))[0].user for n in range(3)]
+            demoted = await asyncio.gather(
+                *(users.change(ADMIN, each, UserChange(role=Role.VIEWER)) for each in (left, *others)),
+                return_exceptions=True,
+            )
+            assert sorted(type(each).__name__ for each in demoted) == ["ConflictError", *["UserView"] * 3], demoted
             with pytest.raises(ConflictError):
                 await users.create(ADMIN, UserIn(name=(await users.list(ADMIN))[0].name.upper(), role=Role.VIEWER))
 

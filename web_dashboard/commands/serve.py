@@ -76,7 +76,7 @@ async def _serve(settings: ServeSettings, defaults: Settings, *, open_browser: b
         async with opening_context(settings, defaults, embedder=SentenceEmbedder()) as context:
             if gone := await check_secrets(context, forget=forget):
                 console.print(f"Removed what was encrypted with another key: {gone}.")
-            plane = assemble(context, settings, make_launcher(context, settings))
+            plane = assemble(context, settings, make_launcher(context, settings), tracing)
             await plane.services.profiles.make_first()
             port = listener.getsockname()[1]
             plane.services.fleet.url = f"ws://{_own_address(settings.host)}:{port}"

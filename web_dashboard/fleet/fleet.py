@@ -24,6 +24,7 @@ from web_dashboard.fleet.lease import RENEW_EVERY, Lease
 from web_dashboard.fleet.reconciling import Do, Patience, Seen, Step, decide
 from web_dashboard.fleet.states import PLACED, State
 from web_dashboard.services.context import Context
+from web_dashboard.tracing import Tracing
 
 log = logging.getLogger("joyvl.fleet")
 
@@ -51,6 +52,7 @@ class Fleet:
         order: Makes what a session's process is told, by the session's id.
         url: Where processes find this server: `ws://127.0.0.1:8788`. May be set later, before `run`.
         keep_running: Whether sessions go on when this server is closed.
+        tracing: Traces commands, by their names alone.
 
     Attributes:
         counts: What is counted.
@@ -66,6 +68,7 @@ class Fleet:
         *,
         url: str = "",
         keep_running: bool = False,
+        tracing: Tracing | None = None,
     ) -> None:
         self.context = context
         self.launcher = launcher
@@ -75,6 +78,7 @@ class Fleet:
         self.trouble = ""
         self.stop_words: dict[str, str] = {}
         self._keep_running = keep_running
+        self._tracing = tracing or Tracing()
         self._hub = Hub(context.wall)
         self._lease = Lease(context.database)
         self._acting = Acting(self)
@@ -158,7 +162,8 @@ class Fleet:
             if live is None or live.connection is None:
                 self.require_active()
                 raise not_connected()
-            replied = await live.connection.command(name, args, within)
+            with self._tracing.span(f"command {name}", session=session):
+                replied = await live.connection.command(name, args, within)
             outcome = "done"
             return replied
         except JoyVLError as error:

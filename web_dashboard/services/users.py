@@ -87,6 +87,7 @@ class Users:
             check_password(change.password, name)
             values["password"] = await self._passwords.hash(change.password)
         async with self._context.database.writing() as connection:
+            await _administrators(connection)
             before = await _row(connection, user)
             if values:
                 await connection.execute(update(users).where(users.c.id == user).values(values))
@@ -110,6 +111,7 @@ class Users:
         """
         actor.require(Permission.USERS_WRITE)
         async with self._context.database.writing() as connection:
+            await _administrators(connection)
             before = await _row(connection, user)
             await connection.execute(delete(users).where(users.c.id == user))
             await _check_administrated(connection)
@@ -135,10 +137,16 @@ async def _check_room(connection: AsyncConnection, name: str) -> None:
         )
 
 
+async def _administrators(connection: AsyncConnection) -> list[int]:
+    """Who administrates. Their rows are locked, always in the same order: of two who demote each other at the same
+    moment the second waits and finds itself the last.
+    """
+    able = select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.disabled.is_(False))
+    return list((await connection.scalars(able.order_by(users.c.id).with_for_update())).all())
+
+
 async def _check_administrated(connection: AsyncConnection) -> None:
-    # The rows are locked, so that two who demote each other at once don't both succeed.
-    able = select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.disabled.is_(False)).with_for_update()
-    if not (await connection.scalars(able)).all():
+    if not await _administrators(connection):
         raise ConflictError(
             "Nobody would be left who administrates.",
             source=_SOURCE,

@@ -28,6 +28,7 @@ from web_dashboard.fleet.fleet import Fleet
 from web_dashboard.fleet.launching import Capacity, Placement, StartedJob
 from web_dashboard.fleet.links import link_routes
 from web_dashboard.services.context import Context
+from web_dashboard.tracing import Tracing
 
 Told = dict[str, Any]
 
@@ -258,7 +259,7 @@ async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def stage(folder: Path, **changes: Any) -> AsyncIterator[Stage]:
+async def stage(folder: Path, *, tracing: Tracing | None = None, **changes: Any) -> AsyncIterator[Stage]:
     """A fleet that runs; `changes` are fields of the launcher."""
     clock, launcher = Clock(), Scripted(**changes)
     url = f"sqlite:///{folder / 'joyvl.db'}"
@@ -271,7 +272,7 @@ async def stage(folder: Path, **changes: Any) -> AsyncIterator[Stage]:
             folder=folder,
             wall=clock,
         )
-        fleet = Fleet(context, launcher, plain_order)
+        fleet = Fleet(context, launcher, plain_order, tracing=tracing)
         app = FastAPI()
         app.include_router(link_routes(fleet))
         async with serving(app) as port:

@@ -14,6 +14,7 @@ from bot.link.messages import PATH
 from joyvl_core.errors import BadInputError, UnavailableError
 from web_dashboard.fleet.acting import Change
 from web_dashboard.fleet.fleet import Fleet
+from web_dashboard.tracing import Tracing
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +92,29 @@ async def test_a_command_returns_what_the_process_replied(staged):
         assert nobody.value.kind == "not_connected"
         counted = stage.fleet.snapshot()["commands"]
         assert counted == {"instruct:done": 1, "cancel:refused": 1, "mute:timeout": 1, "mute:not_connected": 1}
+
+
+async def test_a_command_is_traced_by_its_name_and_not_by_what_is_in_it(staged):
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    async with staged(tracing=Tracing(provider)) as stage:
+        played = await stage.run_one("a")
+        asked = asyncio.create_task(stage.fleet.command("a", "instruct", {"text": "a secret", "author": "ada"}))
+        await played.reply(await played.heard("instruct"), id="i1")
+        await asked
+        with pytest.raises(UnavailableError):
+            await stage.fleet.command("a", "mute", {}, within=0.05)
+    done, late = kept.get_finished_spans()
+    assert [(span.name, span.status.is_ok) for span in (done, late)] == [
+        ("command instruct", True),
+        ("command mute", False),
+    ]
+    assert dict(done.attributes) == {"session": "a"}
+    assert "secret" not in done.to_json() + late.to_json()
 
 
 async def test_a_command_under_way_when_the_process_dies_fails_at_once(staged):
