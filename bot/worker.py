@@ -21,10 +21,10 @@ from pydantic import SecretStr, ValidationError
 
 from bot.link.sealing import unseal
 from bot.link.worker_link import ControlAddress, WorkerLink
-from bot.link.worker_messages import Held, JobMetadata, WorkerHello, WorkerReport, read_metadata
+from bot.link.worker_messages import Held, JobMetadata, StartWanted, WorkerHello, WorkerReport, read_metadata
 from bot.worker_job import LEAVES_WITHIN, PRELOADED, Home, prepare, run_job
 from bot.worker_slots import Meter, Slots
-from joyvl_core.errors import BadInputError, UnavailableError
+from joyvl_core.errors import BadInputError, JoyVLError, UnavailableError
 
 if TYPE_CHECKING:
     from livekit.agents import AgentServer, JobRequest
@@ -157,15 +157,34 @@ class Worker:
     async def _on_request(self, request: JobRequest) -> None:
         try:
             metadata = self._read(request.job.metadata)
-        except BadInputError as error:
+            if self.slots.free() < 1:
+                await request.reject(terminate=False)
+                return
+            with self.slots.accepting(request.id, metadata) as becomes:
+                if metadata.profile is not None:
+                    becomes(metadata := await self._session(request, metadata, metadata.profile))
+                await request.accept(identity=f"joyvl-{metadata.session}" if metadata.session else "")
+        except JoyVLError as error:
             _log.error("a dispatch to %r is refused: %s %s", request.room.name, error, error.hint)
-            await request.reject(terminate=True)  # no other worker could do better
-            return
-        if self.slots.free() < 1:
-            await request.reject(terminate=False)
-            return
-        with self.slots.accepting(request.id, metadata):
-            await request.accept(identity=f"joyvl-{metadata.session}" if metadata.session else "")
+            await request.reject(terminate=not error.retryable)  # whether another worker could do better
+
+    async def _session(self, request: JobRequest, given: JobMetadata, profile: int) -> JobMetadata:
+        """Has the control plane make a session of a dispatch that names a profile; the job is that session then."""
+        if self._link is None:
+            raise _alone("It names a profile: profiles are the control plane's, and this worker has none.")
+        wanted = StartWanted(
+            id=request.id,
+            room=request.room.name,
+            dispatch=request.job.dispatch_id,
+            profile=profile,
+            instructions=given.instructions,
+            overrides=given.overrides,
+        )
+        made = await self._link.start(wanted)
+        metadata = JobMetadata(session=made.session, start=made.start, seal=made.seal)
+        # What the job's process reads is this message; the dispatch stays at the LiveKit server as it was made.
+        request.job.metadata = metadata.model_dump_json(exclude_defaults=True)
+        return metadata
 
     def _read(self, text: str) -> JobMetadata:
         try:
@@ -181,12 +200,7 @@ class Worker:
         if metadata.linked:
             control = self._options.control
             if control is None:
-                raise BadInputError(
-                    "It is a control plane's session, and this worker has no control plane.",
-                    source="worker",
-                    kind="no_control",
-                    hint="Start the worker with --control.",
-                )
+                raise _alone("It is a control plane's session, and this worker has no control plane.")
             unseal(metadata.seal, metadata.session, metadata.start, control.token)
         return metadata
 
@@ -226,6 +240,10 @@ class Worker:
     def _tell(self) -> None:
         if self._link:
             self._link.changed()
+
+
+def _alone(why: str) -> BadInputError:
+    return BadInputError(why, source="worker", kind="no_control", hint="Start the worker with --control.")
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import psutil
 
@@ -41,13 +42,16 @@ class Slots:
         return 0 if self.draining else max(0, self._slots - len(self.taken()))
 
     @contextlib.contextmanager
-    def accepting(self, job: str, metadata: JobMetadata) -> Iterator[None]:
-        """Holds a slot while a job is being accepted; afterwards it is held as long as the job runs."""
+    def accepting(self, job: str, metadata: JobMetadata) -> Iterator[Callable[[JobMetadata], None]]:
+        """Holds a slot while a job is being accepted; afterwards it is held as long as the job runs.
+
+        What it yields is told what the job has become, where that turns out only then.
+        """
         self._accepting[job] = metadata
         self._changed()
         try:
-            yield
-            self._jobs[job] = metadata
+            yield partial(self._accepting.__setitem__, job)
+            self._jobs[job] = self._accepting[job]
         finally:
             del self._accepting[job]
             self._changed()

@@ -1,4 +1,4 @@
-"""A worker's link to the control plane: it reports, and is told to drain. The worker never waits for it."""
+"""A worker's link to the control plane: it reports, is told to drain, and asks for sessions that others dispatched."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr, ValidationError
@@ -15,15 +16,23 @@ from bot.link.worker_messages import (
     PATH,
     REPORT_EVERY,
     Drain,
+    StartMade,
+    StartRefused,
+    StartWanted,
     WorkerGoodbye,
     WorkerHello,
     WorkerReport,
+    read_to_worker,
 )
-from joyvl_core.errors import BadInputError
+from joyvl_core.errors import BadInputError, UnavailableError
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
 
 _BACK_OFF = (0.2, 0.5, 1.0, 2.0)
 _OPEN_WITHIN = 5.0
 _SEND_WITHIN = 5.0
+_ANSWERED_WITHIN = 5.0  # the LiveKit server waits ten seconds for the worker's own answer
 _REFUSED_AGAIN_AFTER = 10.0
 
 _log = logging.getLogger(__name__)
@@ -91,6 +100,8 @@ class WorkerLink:
         self._on_drain = on_drain
         self._changed = asyncio.Event()
         self._ending = asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._asked: dict[str, asyncio.Future[StartMade]] = {}
 
     def changed(self) -> None:
         """Reports at once: a slot was taken or given back."""
@@ -100,6 +111,28 @@ class WorkerLink:
         """Makes `run` say goodbye and return."""
         self._ending.set()
         self._changed.set()
+
+    async def start(self, wanted: StartWanted) -> StartMade:
+        """Asks for a session, and waits for the answer.
+
+        Raises:
+            BadInputError: The control plane refuses it.
+            UnavailableError: It can't tell, or is not on the line.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        if self._socket is None:
+            raise _no_answer("is not on the line")
+        answer = asyncio.get_running_loop().create_future()
+        self._asked[wanted.id] = answer
+        try:
+            async with asyncio.timeout(_ANSWERED_WITHIN):
+                await self._socket.send(wanted.model_dump_json())
+                return await answer
+        except (TimeoutError, ConnectionClosed):
+            raise _no_answer("does not answer") from None
+        finally:
+            del self._asked[wanted.id]
 
     async def run(self) -> None:
         """Reports until `end` is called."""
@@ -139,6 +172,7 @@ class WorkerLink:
             proxy=None,
         ) as socket:
             await socket.send(self._hello.model_dump_json())
+            self._socket = socket
             reading = asyncio.create_task(self._read(socket), name="worker-link-read")
             try:
                 while not self._ending.is_set() and not reading.done():
@@ -150,21 +184,47 @@ class WorkerLink:
             except ConnectionClosed as closed:
                 _log.info("the link to the control plane has closed: %s", closed)
             finally:
+                self._socket = None
+                for answer in self._asked.values():
+                    if not answer.done():
+                        answer.set_exception(_no_answer("has closed the connection"))
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
-    async def _read(self, socket: object) -> None:
-        from websockets.asyncio.client import ClientConnection
-
-        assert isinstance(socket, ClientConnection)  # noqa: S101 - narrows a type that is loaded late
+    async def _read(self, socket: ClientConnection) -> None:
         async for text in socket:
             try:
-                Drain.model_validate_json(text)
+                message = read_to_worker(text)
             except ValidationError:
                 _log.info("a message from the control plane that this version does not know")
                 continue
-            self._on_drain()
+            if isinstance(message, Drain):
+                self._on_drain()
+            else:
+                self._answered(message)
         self._changed.set()  # the connection is gone: no need to wait for the next report
+
+    def _answered(self, message: StartMade | StartRefused) -> None:
+        answer = self._asked.get(message.id)
+        if answer is None or answer.done():
+            return  # it came too late
+        if isinstance(message, StartMade):
+            answer.set_result(message)
+            return
+        refusal = UnavailableError if message.retryable else BadInputError
+        answer.set_exception(
+            refusal(message.reason, source="worker", kind="refused", hint=message.hint, retryable=message.retryable)
+        )
+
+
+def _no_answer(why: str) -> UnavailableError:
+    return UnavailableError(
+        f"The control plane {why}.",
+        source="worker",
+        kind="no_control",
+        hint="Look whether it runs, and at the address that --control gives.",
+        retryable=True,
+    )
 
 
 async def _happens(event: asyncio.Event, within: float) -> None:

@@ -22,6 +22,9 @@ MAX_SLOTS = 1_000
 MAX_MESSAGE = 262_144
 """Bytes of one message."""
 
+Profile = Annotated[int, Field(ge=1, le=2**53)]
+Overrides = dict[str, str | int | float | bool]
+
 
 class Held(Message):
     """A session in a slot, by its id and which start of it this is."""
@@ -73,9 +76,50 @@ class Drain(Message):
     kind: Literal["drain"] = "drain"
 
 
-FromWorker = Annotated[WorkerHello | WorkerReport | WorkerGoodbye, Field(discriminator="kind")]
+class StartWanted(Message):
+    """A job that was dispatched to this worker names a profile: the control plane is asked for a session of it.
+
+    Attributes:
+        id: The job's; the answer has the same.
+        room: The room of the worker's LiveKit server that it was dispatched to.
+        dispatch: The dispatch, by which it is taken back.
+        profile: Whose settings the session gets, with `instructions` and `overrides` above them.
+    """
+
+    kind: Literal["start_wanted"] = "start_wanted"
+    id: Name
+    room: Name
+    dispatch: Name
+    profile: Profile
+    instructions: tuple[Text, ...] = Field(default=(), max_length=32)
+    overrides: Overrides = Field(default_factory=dict, max_length=32)
+
+
+class StartMade(Message):
+    """The session that was asked for: to be run as if it had been dispatched with this `seal`."""
+
+    kind: Literal["start_made"] = "start_made"
+    id: Name
+    session: Name
+    start: int
+    seal: Annotated[str, Field(max_length=2_000)]
+
+
+class StartRefused(Message):
+    """Why there is no session; `retryable`: another worker, or a later try, may do."""
+
+    kind: Literal["start_refused"] = "start_refused"
+    id: Name
+    reason: Text
+    hint: Text = ""
+    retryable: bool = False
+
+
+FromWorker = Annotated[WorkerHello | WorkerReport | WorkerGoodbye | StartWanted, Field(discriminator="kind")]
+ToWorker = Annotated[Drain | StartMade | StartRefused, Field(discriminator="kind")]
 
 _UP: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
+_DOWN: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 
 
 def read_from_worker(text: str | bytes) -> FromWorker:
@@ -87,20 +131,30 @@ def read_from_worker(text: str | bytes) -> FromWorker:
     return _UP.validate_json(text)
 
 
+def read_to_worker(text: str | bytes) -> ToWorker:
+    """A message to a worker.
+
+    Raises:
+        pydantic.ValidationError: It is none.
+    """
+    return _DOWN.validate_json(text)
+
+
 class JobMetadata(BaseModel):
     """What comes with a dispatch, as JSON. Whoever may call the LiveKit server's API can read it, and make one.
 
     With a `seal` the job is a session of the control plane's: its process connects there, at the address that its
-    worker was given, and is told what to do. Without, it is a plain participant of the room, as with `joyvl join`.
+    worker was given, and is told what to do. With a `profile` it becomes one: its worker asks the control plane.
+    Else it is a plain participant of the room, as with `joyvl join`.
 
     Attributes:
         v: Version of this form.
         session: The session; for a plain participant the id it is kept under, or "".
         start: Which start of the session this is.
         seal: The token of the session's link, of use to those alone who have the workers' token (`sealing.py`).
-        profile: A profile of the control plane's: of no use to a plain participant, and refused.
-        instructions: A plain participant's standing instructions.
-        overrides: Settings of a plain participant by name; those in `OVERRIDABLE`.
+        profile: A profile of the control plane's, by its id.
+        instructions: Standing instructions, beside the profile's.
+        overrides: Settings by name, above the profile's; those in `OVERRIDABLE`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,16 +163,16 @@ class JobMetadata(BaseModel):
     session: Annotated[str, Field(max_length=64, pattern=r"^[^\s/]*$")] = ""
     start: Annotated[int, Field(ge=0)] = 0
     seal: Annotated[str, Field(max_length=2_000)] = ""
-    profile: int | None = None
+    profile: Profile | None = None
     instructions: tuple[Text, ...] = Field(default=(), max_length=32)
-    overrides: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=32)
+    overrides: Overrides = Field(default_factory=dict, max_length=32)
 
     @model_validator(mode="after")
     def _check(self) -> JobMetadata:
         if self.linked and not self.session:
             raise ValueError("a session of the control plane's has an id")
-        if not self.linked and self.profile is not None:
-            raise ValueError("profiles are the control plane's: start the session there, or give overrides")
+        if self.profile is not None and self.session:
+            raise ValueError("the control plane makes a session for a profile: none may be named")
         if unknown := sorted(self.overrides.keys() - OVERRIDABLE):
             raise ValueError(f"not to be set by a dispatch: {', '.join(unknown)[:200]}")
         return self
@@ -135,7 +189,7 @@ OVERRIDABLE = frozenset(
         "keep", "linger", "alone_after",
     }
 )  # fmt: skip
-"""Settings that whoever dispatches a plain participant may set: no address, no file, no program, no key."""
+"""Settings that whoever makes a dispatch may set: no address, no file, no program, no key."""
 
 
 def read_metadata(text: str) -> JobMetadata:

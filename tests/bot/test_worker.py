@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from bot.link.sealing import seal, unseal
 from bot.link.worker_link import ControlAddress
-from bot.link.worker_messages import OVERRIDABLE, JobMetadata, read_from_worker, read_metadata
+from bot.link.worker_messages import OVERRIDABLE, JobMetadata, read_from_worker, read_metadata, read_to_worker
 from bot.settings import Settings
 from bot.worker_slots import Slots
 from joyvl_core.errors import BadInputError
@@ -32,7 +32,10 @@ def test_a_dispatch_without_metadata_is_a_plain_participant() -> None:
         {"v": 2},
         {"unknown": 1},
         {"seal": "x"},  # of no session
-        {"profile": 3},  # of a control plane that is not there
+        {"profile": 0},
+        {"profile": 3, "session": "x"},  # the control plane makes it
+        {"profile": 3, "session": "x", "start": 1, "seal": "x"},
+        {"profile": 3, "overrides": {"model_url": "http://x"}},
         {"overrides": {"delegate_command": "rm -rf /"}},
         {"overrides": {"database_url": "sqlite:///x"}},
         {"overrides": {"name": ["a", "list"]}},
@@ -47,7 +50,7 @@ def test_what_a_dispatch_may_not_say_is_refused(metadata: dict[str, object]) -> 
 
 @given(st.text() | st.dictionaries(st.text(), st.none() | st.integers() | st.text()).map(json.dumps))
 def test_any_metadata_is_read_or_refused(text: str) -> None:
-    for read in (read_metadata, read_from_worker):
+    for read in (read_metadata, read_from_worker, read_to_worker):
         try:
             read(text)
         except ValidationError:
@@ -57,6 +60,12 @@ def test_any_metadata_is_read_or_refused(text: str) -> None:
 def test_what_a_dispatch_may_set_is_a_setting_and_no_secret() -> None:
     for name in OVERRIDABLE:
         assert Settings.model_fields[name].annotation in (str, float, bool, int)
+
+
+def test_a_dispatch_may_name_a_profile() -> None:
+    given = read_metadata('{"v": 1, "profile": 3, "overrides": {"language": "zh"}, "instructions": ["Count"]}')
+    assert (given.profile, given.overrides, given.instructions) == (3, {"language": "zh"}, ("Count",))
+    assert not given.linked
 
 
 # --- the seal -----------------------------------------------------------------------------------
@@ -96,6 +105,16 @@ def test_a_slot_is_taken_while_a_job_is_accepted_and_while_it_runs() -> None:
     assert set(slots.taken()) == {"b"}
     assert slots.free() == 1
     assert len(told) == 4
+
+
+def test_a_job_may_become_a_session_while_it_is_accepted() -> None:
+    slots = Slots(2, lambda: ["a"], lambda: None)
+    session = JobMetadata(session="bado-kimu", start=1, seal="x")
+    with slots.accepting("a", JobMetadata(profile=3)) as becomes:
+        assert not slots.taken()["a"].linked
+        becomes(session)
+        assert slots.taken() == {"a": session}
+    assert slots.taken() == {"a": session}
 
 
 def test_a_job_that_could_not_be_accepted_gives_its_slot_back() -> None:

@@ -40,8 +40,10 @@ from web_dashboard.schemas.sessions import SessionView, StartSession
 from web_dashboard.services.audit import Audit
 from web_dashboard.services.context import Context
 from web_dashboard.services.credentials import Credentials
+from web_dashboard.services.dispatches import Dispatches
 from web_dashboard.services.profiles import Profiles
 from web_dashboard.services.sessions import Sessions
+from web_dashboard.services.starting import Starts
 from web_dashboard.services.workers import Workers
 
 REGISTERED_WITHIN = 120.0
@@ -85,11 +87,13 @@ class Plane:
         self._token = token
         self._folder = folder
         self.audit = Audit(context)
-        profiles = Profiles(context, self.audit, Credentials(context, self.audit))
+        self.profiles = Profiles(context, self.audit, Credentials(context, self.audit))
         uploads: Any = None  # no test has a file
-        self.orders = Orders(context, profiles, uploads)
+        self.orders = Orders(context, self.profiles, uploads)
         self.fleet = Fleet(context, pool, self.orders, url=f"ws://127.0.0.1:{port}")
-        self.sessions = Sessions(context, self.audit, self.fleet, self.orders, profiles, uploads)
+        starts = Starts(context, self.orders, self.profiles, uploads)
+        self.sessions = Sessions(context, self.audit, self.fleet, starts)
+        self.dispatches = Dispatches(context, self.audit, self.fleet, pool, starts)
         self.workers = Workers(context, self.audit, self.fleet)
 
     async def start(self, room: str, *instructions: str) -> str:
@@ -164,7 +168,7 @@ async def plane(server: LiveKitServer, database: str, folder: Path, port: int) -
         context = Context(store, Vault([Fernet.generate_key()]), settings, Egress(), folder, time.time, pool=True)
         pool = open_pool(context, SecretStr(token))
         made = Plane(server, context, pool, port, token, folder)
-        draining = attach(context, pool, made.fleet)
+        draining = attach(context, pool, made.fleet, made.dispatches)
         app = FastAPI()
         app.include_router(link_routes(made.fleet))
         app.include_router(pool_routes(pool))

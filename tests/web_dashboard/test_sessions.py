@@ -34,6 +34,7 @@ from web_dashboard.services.audit import Audit
 from web_dashboard.services.credentials import Credentials
 from web_dashboard.services.profiles import Profiles
 from web_dashboard.services.sessions import Sessions
+from web_dashboard.services.starting import Starts
 from web_dashboard.services.uploads import Uploads
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +89,7 @@ def house(tmp_path: Path):
             orders = Orders(context, profiles, uploads)
             made.fleet.order = orders
             await made.until(lambda: not made.fleet.standby)
-            sessions = Sessions(context, audit, made.fleet, orders, profiles, uploads)
+            sessions = Sessions(context, audit, made.fleet, Starts(context, orders, profiles, uploads))
             app = FastAPI()
             app.state.services = SimpleNamespace(sessions=sessions)
             app.include_router(router)

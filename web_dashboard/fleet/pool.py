@@ -7,7 +7,7 @@ and the sessions' links.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bot.link.sealing import seal
-from bot.link.worker_messages import DEAD_AFTER, JobMetadata, WorkerHello, WorkerReport
+from bot.link.worker_messages import DEAD_AFTER, JobMetadata, StartMade, StartWanted, WorkerHello, WorkerReport
 from joyvl_core.errors import BadInputError, UnavailableError
 from web_dashboard.fleet.launching import Capacity, Placement, StartedJob
 from web_dashboard.fleet.pool_dispatch import Dispatched, Dispatcher
@@ -91,6 +91,10 @@ class Dispatching(Protocol):
         ...
 
 
+async def _makes_none(hello: WorkerHello, wanted: StartWanted) -> StartMade:
+    raise UnavailableError("Nobody makes sessions here.", source="fleet.pool", kind="standby", retryable=True)
+
+
 @dataclass(slots=True)
 class Listeners:
     """Whom a pool asks and tells.
@@ -98,10 +102,12 @@ class Listeners:
     Attributes:
         hears: Whether a start of a session is on the line itself.
         wake: Called when something happened that the fleet had better look at.
+        start: Makes a session that a worker asks for. Raises JoyVLError where there is to be none.
     """
 
     hears: Callable[[str, int], bool] = lambda session, start: False
     wake: Callable[[], None] = lambda: None
+    start: Callable[[WorkerHello, StartWanted], Awaitable[StartMade]] = _makes_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,7 @@ class Pool:
                 retryable=True,
             )
         room, own = _room_of(job.place, job.session, self._options.url)
-        sealed = seal(job.token, job.session, job.start, self._options.token)
+        sealed = self.sealed(job.session, job.start, job.token)
         metadata = JobMetadata(session=job.session, start=job.start, seal=sealed)
         key = (job.session, job.start)
         # Before it is awaited: many are started at once.
@@ -188,14 +194,26 @@ class Pool:
         except BaseException:
             self._pending.pop(key, None)
             raise
+        return self.placement(*key, made)
+
+    def placement(self, session: str, start: int, made: Dispatched) -> Placement:
+        """How a session is found again that was dispatched just now, by whomever."""
         return {
-            "session": job.session,
-            "start": job.start,
+            "session": session,
+            "start": start,
             "dispatch": made.id,
             "room": made.room,
             "own_room": made.own_room,
             "made": self._wall(),
         }
+
+    def goes_to(self, place: AnyPlace, room: str) -> bool:
+        """Whether a place is this room of the pool's own LiveKit server."""
+        return isinstance(place, LiveKitPlace) and _room_of(place, "", self._options.url) == (room, False)
+
+    def sealed(self, session: str, start: int, token: str) -> str:
+        """The token of a session's link, of use to workers alone."""
+        return seal(token, session, start, self._options.token)
 
     async def alive(self, placement: Placement) -> bool | None:
         """Whether it runs, by the workers' reports. A session that is on the line itself is never called dead."""

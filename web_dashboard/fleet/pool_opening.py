@@ -14,6 +14,7 @@ from web_dashboard.fleet.pool_draining import Draining, hears
 if TYPE_CHECKING:
     from web_dashboard.fleet.fleet import Fleet
     from web_dashboard.services.context import Context
+    from web_dashboard.services.dispatches import Dispatches
 
 TOKEN = "JOYVL_WORKER_TOKEN"  # noqa: S105 - the name of a variable
 MIN_TOKEN = 20
@@ -50,8 +51,9 @@ def open_pool(context: Context, token: SecretStr, *, agent: str = "joyvl", one_m
     return Pool(options, context.wall)
 
 
-def attach(context: Context, pool: Pool, fleet: Fleet) -> Draining:
+def attach(context: Context, pool: Pool, fleet: Fleet, dispatches: Dispatches) -> Draining:
     """Makes pool and fleet know each other. What is returned has a `run` of its own, beside the fleet's."""
+    pool.listeners.start = dispatches.start
     pool.listeners.hears = hears(fleet.live)
     pool.listeners.wake = fleet.wake
     return Draining(context, pool, fleet)

@@ -5,35 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.link.frames import LivePicture
 from bot.link.messages import CommandName
-from joyvl_core.errors import BadInputError
-from joyvl_core.store.sessions import free_name, is_id
+from joyvl_core.store.sessions import is_id
 from web_dashboard.db.tables import jobs
 from web_dashboard.fleet.hub import Line
-from web_dashboard.fleet.room_links import read_room
 from web_dashboard.fleet.states import AT_REST, PLACED, State, Wanted
-from web_dashboard.fleet.stream_urls import check_stream
 from web_dashboard.fleet.subscribing import Subscription
-from web_dashboard.permissions import SYSTEM, Actor, ConflictError, Permission, UnknownError
-from web_dashboard.schemas.places import AnyPlace, LiveKitPlace, StreamPlace, UploadPlace
-from web_dashboard.schemas.profiles import ProfileBody
+from web_dashboard.permissions import Actor, ConflictError, Permission, UnknownError
 from web_dashboard.schemas.sessions import SessionView, StartSession, read_place, write_place
 from web_dashboard.services.forgetting import forget_told
 from web_dashboard.services.marks import forget_marks
 from web_dashboard.services.once import Once
-from web_dashboard.services.reach import check_reach
-from web_dashboard.services.session_views import SHOWN, called, plain_place, view_of
+from web_dashboard.services.session_views import SHOWN, plain_place, view_of
+from web_dashboard.services.starting import Starts, fresh
 
 if TYPE_CHECKING:
     from web_dashboard.fleet.fleet import Fleet
-    from web_dashboard.fleet.orders import Orders
     from web_dashboard.services.audit import Audit
     from web_dashboard.services.context import Context
-    from web_dashboard.services.profiles import Profiles
-    from web_dashboard.services.uploads import Uploads
 
 MAX_LISTED = 500
 MAX_WORDS = 500
@@ -47,20 +38,14 @@ class Sessions:
         context: What the services share.
         audit: Takes every change.
         fleet: Runs them.
-        orders: Checks, before a session starts, that its process can be told what it needs.
-        profiles: Whose settings it gets.
-        uploads: Whose files it may watch.
+        starts: Checks and adds what is to start.
     """
 
-    def __init__(
-        self, context: Context, audit: Audit, fleet: Fleet, orders: Orders, profiles: Profiles, uploads: Uploads
-    ) -> None:
+    def __init__(self, context: Context, audit: Audit, fleet: Fleet, starts: Starts) -> None:
         self._context = context
         self._audit = audit
         self._fleet = fleet
-        self._orders = orders
-        self._profiles = profiles
-        self._uploads = uploads
+        self._starts = starts
         self._once = Once(context.wall)
 
     # --- starting and stopping ----------------------------------------------------------------------
@@ -91,31 +76,9 @@ class Sessions:
         return (await self._start(actor, given)).id
 
     async def _start(self, actor: Actor, given: StartSession) -> SessionView:
-        place = await self._resolved(given.place)
-        body = await self._body(given)
-        # What is wrong with a key or an address is told now, to who can mend it.
-        await self._orders.settings(place, body, given.credential)
-        row = {
-            "place": write_place(place),
-            "profile": given.profile,
-            "credential": given.credential,
-            "body": body.model_dump_json(),
-            "title": given.title or called(place),
-            "wanted": Wanted.RUNNING.value,
-            **_anew(self._context.wall()),
-            "runner": "",
-            "placement": "{}",
-            "start": 0,
-            "token": "",
-            "read_epoch": 0,
-            "read_seq": 0,
-            "created": self._context.wall(),
-            "created_by": actor.name,
-        }
-        async with self._context.database.writing() as connection:
-            session = await _new_id(connection)
-            await connection.execute(jobs.insert().values(id=session, **row))
-        told = {"place": plain_place(place), "profile": given.profile}
+        checked = await self._starts.checked(given)
+        session = await self._starts.add(actor, checked)
+        told = {"place": plain_place(checked.place), "profile": given.profile}
         await self._audit.write(actor, "session.started", session, told)
         self._fleet.wake()
         return await self._view(session)
@@ -152,8 +115,8 @@ class Sessions:
         if State(row["state"]) in PLACED and row["wanted"] == Wanted.RUNNING.value:
             self._fleet.move(session)
         else:
-            place = await self._resolved(read_place(row["place"]))
-            anew = {"wanted": Wanted.RUNNING.value, "place": write_place(place), **_anew(self._context.wall())}
+            place = await self._starts.resolved(read_place(row["place"]))
+            anew = {"wanted": Wanted.RUNNING.value, "place": write_place(place), **fresh(self._context.wall())}
             # One that is stopping must have gone first.
             waits = jobs.c.state.not_in([state.value for state in PLACED])
             async with self._context.database.writing() as connection:
@@ -324,43 +287,6 @@ class Sessions:
 
     # --- helpers ---------------------------------------------------------------------------------------
 
-    async def _resolved(self, place: AnyPlace) -> AnyPlace:
-        """The place as the bot may go there: a link read, an address checked, a file found."""
-        if isinstance(place, LiveKitPlace):
-            room, url = read_room(place.room, place.url)
-            if url:
-                await check_reach(self._context.egress, url, "url", own=self._context.defaults.livekit_url)
-            return LiveKitPlace(room=room, url=url)
-        if isinstance(place, StreamPlace):
-            await check_stream(self._context.egress, place.url)
-        if isinstance(place, UploadPlace):
-            await self._uploads.path(place.upload)
-        return place
-
-    async def _body(self, given: StartSession) -> ProfileBody:
-        body = ProfileBody.model_validate({})
-        if given.profile is not None:
-            body = (await self._profiles.get(SYSTEM, given.profile)).body
-        instructions = (*body.instructions, *given.instructions)
-        if len(instructions) > _MAX_INSTRUCTIONS:
-            raise BadInputError(
-                f"A session is sent in with at most {_MAX_INSTRUCTIONS} instructions, the profile's included.",
-                source="sessions",
-                kind="instructions",
-                hint="Leave some out, or give them while it runs.",
-            )
-        settings = {**body.settings, **given.overrides}
-        return await self._profiles.checked(
-            body.model_copy(
-                update={
-                    "instructions": instructions,
-                    "settings": settings,
-                    "credentials": {**body.credentials, **given.credentials},
-                    "seconds": given.seconds or body.seconds,
-                }
-            )
-        )
-
     async def _row(self, session: str) -> RowMapping:
         async with self._context.database.reading() as connection:
             asked = select(*SHOWN).where(jobs.c.id == session)
@@ -373,26 +299,3 @@ class Sessions:
 
     async def _view(self, session: str) -> SessionView:
         return view_of(await self._row(session), self._fleet.live(session))
-
-
-async def _new_id(connection: AsyncConnection) -> str:
-    """An id that neither the store nor another job has."""
-    while True:
-        session = await free_name(connection)
-        if await connection.scalar(select(jobs.c.id).where(jobs.c.id == session)) is None:
-            return session
-
-
-def _anew(now: float) -> dict[str, Any]:
-    """What a job has that is to start, whatever was before."""
-    return {
-        "state": State.QUEUED.value,
-        "since": now,
-        "reason": "",
-        "remedy": "",
-        "ended": None,
-        "failures": 0,
-        "failing_since": 0.0,
-        "not_before": 0.0,
-        "heard": None,
-    }
