@@ -138,8 +138,10 @@ async def _check_room(connection: AsyncConnection, name: str) -> None:
 
 
 async def _administrators(connection: AsyncConnection) -> list[int]:
-    """Who administrates. Their rows are locked, always in the same order: of two who demote each other at the same
-    moment the second waits and finds itself the last.
+    """Who administrates.
+
+    Their rows are locked, always in the same order: of two who demote each other at the same moment the second waits
+    and finds itself the last.
     """
     able = select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.disabled.is_(False))
     return list((await connection.scalars(able.order_by(users.c.id).with_for_update())).all())
