@@ -147,3 +147,21 @@ def test_a_provider_that_is_away_or_not_configured_is_told(open_plane):
                     pass
 
     asyncio.run(story())
+
+
+def test_the_sign_in_page_offers_it_where_it_is_configured(open_plane):
+    async def page(plane) -> str:
+        plane.wall.now = time.time()
+        async with plane.client() as browser:
+            return (await browser.get("/sign-in")).text
+
+    async def story():
+        async with provided() as provider, open_plane(**options(provider), oidc_name="Campus <b>") as plane:
+            await signed_in(provider, plane)
+            told = await page(plane)
+            assert 'href="/api/v1/sign-in/oidc"' in told
+            assert "Sign in with Campus &lt;b&gt;" in told
+        async with open_plane() as plane:
+            assert "/sign-in/oidc" not in await page(plane)
+
+    asyncio.run(story())

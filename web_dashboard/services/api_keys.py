@@ -61,7 +61,8 @@ class ApiKeys:
                 )
             made = (await connection.execute(insert(api_keys).values(row))).inserted_primary_key
             found = (await connection.execute(_all().where(api_keys.c.id == (made[0] if made else 0)))).mappings().one()
-        await self._audit.write(actor, "key.created", body.name, {"prefix": row["prefix"], "scopes": row["scopes"]})
+        told = {"prefix": row["prefix"], "scopes": sorted(scope.value for scope in body.scopes)}
+        await self._audit.write(actor, "key.created", body.name, told)
         return ApiKeyMade(key=_view(found), token=token)
 
     async def list(self, actor: Actor, *, everybody: bool = False) -> list[ApiKeyView]:

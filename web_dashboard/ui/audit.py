@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from nicegui import ui
 
@@ -87,7 +88,24 @@ class AuditTable:
                 with ui.element("td"):
                     ui.label(text)
             with ui.element("td"):
-                detail = json.dumps(each.detail, ensure_ascii=False) if each.detail else ""
-                ui.label(detail).classes("jv-mono")
+                _detail(each.detail)
             with ui.element("td"):
                 ui.label(each.address).classes("jv-num")
+
+
+def _detail(detail: Mapping[str, Any]) -> None:
+    with ui.element("dl").classes("jv-pairs"):
+        for name, value in _pairs(detail):
+            with ui.element("dt"):
+                ui.label(name)
+            with ui.element("dd"):
+                ui.label(value)
+
+
+def _pairs(detail: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Names with their values in words; what is not set is left out."""
+    for name, value in detail.items():
+        if isinstance(value, Mapping):
+            yield from _pairs(value, f"{above}{name} ")
+        elif value not in (None, "", []):
+            yield f"{above}{name}", ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -112,7 +112,7 @@ async def sign_in_page(request: Request) -> Response:
         body = f'<p class="entry-note">{escape(say(language, "entry.no_token"))}</p>'
         return _page(language, "entry.set_up", "entry.sign_in.lead", body)
     body = _form(language, "sign-in", "entry.sign_in")
-    name = getattr(services.sign_in, "oidc_name", "")
+    name = services.sign_in.oidc_name
     if name:
         label = escape(say(language, "entry.oidc", name=name))
         body += f'<p class="entry-or">{escape(say(language, "entry.or"))}</p>'

@@ -11,6 +11,7 @@ from web_dashboard.schemas.credentials import CredentialView, KindView
 from web_dashboard.schemas.profiles import FieldView, ProfileBody
 from web_dashboard.ui import parts
 from web_dashboard.ui.viewer import Viewer
+from web_dashboard.ui.words import NAMES
 
 OPEN_GROUPS = ("identity", "behaviour")
 """Groups that are open at first; the others unfold."""
@@ -118,7 +119,9 @@ class ProfileForm:
 
     def _field(self, field: FieldView, value: Any) -> Any:
         t = self._viewer.t
-        label, hint = t(f"field.{field.name}"), t(f"field.{field.name}.what") or field.description
+        label = t(f"field.{field.name}")
+        # Descriptions are written for a terminal, where a name of a setting stands between backticks.
+        hint = (t(f"field.{field.name}.what") or field.description).replace("`", "")
         default = {True: t("common.on"), False: t("common.off")}.get(field.default, field.default)
         if field.default not in ("", None):
             hint = f"{hint} {t('profile.default', value=default)}"
@@ -128,7 +131,7 @@ class ProfileForm:
                     made: Any = ui.switch(label, value=bool(value))
                     ui.label(hint).classes("jv-soft jv-small")
             case "choice":
-                options = {each: each for each in field.choices}
+                options = {each: NAMES.get(each, each) if field.name == "language" else each for each in field.choices}
                 made = parts.choice(label, options, value if value in options else None, hint=hint)
             case "number" | "whole":
                 made = parts.number(

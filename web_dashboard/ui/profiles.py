@@ -50,7 +50,9 @@ class ProfileList:
         sub = sub if len(sub) <= 160 else sub[:157] + "…"
         middle, end = parts.row(name, sub=sub, icon="smart_toy", link=f"/profiles/{each.id}")
         with middle:
-            ui.label(t("profiles.instructions.count", n=len(each.body.instructions))).classes("jv-soft jv-num")
+            many = len(each.body.instructions)
+            counted = t("profiles.instructions.one") if many == 1 else t("profiles.instructions.count", n=many)
+            ui.label(counted).classes("jv-soft jv-num")
             if model := each.body.settings.get("model"):
                 ui.label(t("profiles.model", name=model)).classes("jv-soft")
             parts.moment(self._viewer, each.updated)

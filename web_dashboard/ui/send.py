@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
+from joyvl_core.errors import UnavailableError
 from web_dashboard.permissions import Permission
 from web_dashboard.schemas.places import LiveKitPlace, StreamPlace, UploadPlace
 from web_dashboard.ui import parts
@@ -28,6 +30,7 @@ class SendSheet:
         self._viewer = viewer
         self._last_profile: int | None = None
         self._dialog: ui.dialog | None = None
+        self._filled = asyncio.Event()
 
     def remember(self, views: Sequence[SessionView]) -> None:
         """Takes the newest session's profile for the next one."""
@@ -40,46 +43,60 @@ class SendSheet:
         if self._dialog is not None and not self._dialog.is_deleted:
             self._dialog.delete()
         async with viewer.trying():
-            profiles = {each.id: each.name for each in await viewer.services.profiles.list(viewer.actor)}
-            saved = await viewer.services.destinations.list(viewer.actor)
-            self._dialog, body = parts.sheet(viewer.t("send.title"), viewer)
+            dialog, body = parts.sheet(viewer.t("send.title"), viewer)
+            self._dialog, self._filled = dialog, asyncio.Event()
             with body:
-                self._build(profiles, saved)
-            self._dialog.open()
+                self._build()
+            dialog.open()
+            # What it shows at first needs no database: that is on its way to the browser while the rest is asked for.
+            profiles, saved = await asyncio.gather(
+                viewer.services.profiles.list(viewer.actor), viewer.services.destinations.list(viewer.actor)
+            )
+            if not dialog.is_deleted:
+                self._fill({each.id: each.name for each in profiles}, saved)
 
-    def _build(self, profiles: dict[int, str], saved: Sequence[Any]) -> None:
+    def _build(self) -> None:
         t = self._viewer.t
         names = ["room", "stream", "file"]
         if self._viewer.may(Permission.SHARES_WRITE):
             names.insert(1, "call")
-        if saved:
-            names.append("saved")
         with ui.tabs().props("dense align=left inline-label mobile-arrows no-caps") as self._tabs:
             for name in names:
-                ui.tab(name, label=t(f"send.{name}"), icon=_ICONS[name])
-        with ui.tab_panels(self._tabs, value="room", animated=False):
-            with ui.tab_panel("room"):
+                self._tab(name)
+        with ui.tab_panels(self._tabs, value="room", animated=False) as self._panels:
+            self._places = {name: ui.tab_panel(name) for name in names}
+            with self._places["room"]:
                 self._room = parts.text_field(t("send.room.field"), hint=t("send.room.hint"), autofocus=True)
                 self._room.props("maxlength=2000 autocapitalize=none spellcheck=false").on("keydown.enter", self._start)
-            if "call" in names:
-                with ui.tab_panel("call"):
-                    self._call = CallLink(self._viewer)
-            with ui.tab_panel("stream"):
-                self._stream = parts.text_field(t("send.stream.field"), hint=t("send.stream.hint"), inputmode="url")
-                self._stream.props("maxlength=2000 autocapitalize=none spellcheck=false")
-                self._stream.on("keydown.enter", self._start)
-            with ui.tab_panel("file"):
-                self._file = FileChoice(self._viewer)
-            if saved:
-                with ui.tab_panel("saved"):
-                    self._saved_list(saved)
-        self._foot(profiles)
+        self._foot()
 
-    def _foot(self, profiles: dict[int, str]) -> None:
+    def _tab(self, name: str) -> None:
+        ui.tab(name, label=self._viewer.t(f"send.{name}"), icon=_ICONS[name])
+
+    def _fill(self, profiles: dict[int, str], saved: Sequence[Any]) -> None:
+        """Adds what is not seen at first, and what had to be asked for."""
         t = self._viewer.t
         first = self._last_profile if self._last_profile in profiles else next(iter(profiles), 0)
-        options: dict[Any, str] = {**profiles, 0: t("send.profile.none")}
-        self._profile = parts.choice(t("send.profile"), options, first)
+        self._profile.set_options({**profiles, 0: t("send.profile.none")}, value=first)
+        if "call" in self._places:
+            with self._places["call"]:
+                self._call = CallLink(self._viewer)
+        with self._places["stream"]:
+            self._stream = parts.text_field(t("send.stream.field"), hint=t("send.stream.hint"), inputmode="url")
+            self._stream.props("maxlength=2000 autocapitalize=none spellcheck=false")
+            self._stream.on("keydown.enter", self._start)
+        with self._places["file"]:
+            self._file = FileChoice(self._viewer)
+        if saved:
+            with self._tabs:
+                self._tab("saved")
+            with self._panels, ui.tab_panel("saved"):
+                self._saved_list(saved)
+        self._filled.set()
+
+    def _foot(self) -> None:
+        t = self._viewer.t
+        self._profile = parts.choice(t("send.profile"), {0: t("send.profile.none")}, 0)
         self._text = parts.text_area(f"{t('send.instruction')} ({t('common.optional')})", maxlength=1000)
         self._text.props["placeholder"] = t("send.instruction.example")
         self._text.bind_visibility_from(self._tabs, "value", lambda tab: tab in ("room", "stream", "file"))
@@ -98,6 +115,11 @@ class SendSheet:
                     start = parts.button(self._viewer.t("send.start"), icon="play_arrow", kind="primary")
                     start.on_click(lambda each=each, start=start: self._start_saved(each, start))
 
+    def _require_filled(self) -> None:
+        """Raises UnavailableError before the profiles are there: nobody is to be sent as another than they chose."""
+        if not self._filled.is_set():
+            raise UnavailableError(self._viewer.t("send.not_yet"), source="pages", kind="not_yet", retryable=True)
+
     async def _place(self) -> Any:
         match self._tabs.value:
             case "room":
@@ -113,6 +135,7 @@ class SendSheet:
         from web_dashboard.schemas.sessions import StartSession
 
         async with viewer.trying(viewer.t("send.started"), self._button):
+            self._require_filled()
             text = self._text.value.strip()
             given = StartSession(
                 place=await self._place(),
@@ -140,6 +163,7 @@ class SendSheet:
 
     async def _make_link(self) -> None:
         async with self._viewer.trying(busy=self._make):
+            self._require_filled()
             await self._call.make(self._profile.value or None)
 
 

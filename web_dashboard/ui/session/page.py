@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ _EVERY = 1.0
 """Seconds between two looks at what is new."""
 _LOOK_EVERY = 3
 """Of these looks, each so many also asks how the session stands."""
+_TONES: Mapping[str, parts.Tone] = {"failed": "bad", "ended": "calm", "stopping": "calm"}
+"""How loudly it is told why a session is in a state."""
 _TABS = ("transcript", "instructions", "tickets", "memory", "health")
 
 
@@ -228,12 +231,12 @@ class SessionPage:
         self._why.clear()
         if reason:
             with self._why:
-                _note(reason, remedy, bad=state == "failed")
+                _note(reason, remedy, _TONES.get(state, "warn"))
 
 
-def _note(text: str, remedy: str, *, bad: bool = False) -> None:
-    with ui.element("div").classes(f"jv-note js-note {'jv-bad' if bad else 'jv-warn'}"):
-        ui.icon("error" if bad else "info").props("aria-hidden=true")
+def _note(text: str, remedy: str, tone: parts.Tone = "warn") -> None:
+    with ui.element("div").classes(f"jv-note js-note jv-{tone}"):
+        ui.icon("error" if tone == "bad" else "info").props("aria-hidden=true")
         with ui.element("div"):
             ui.label(text)
             if remedy:

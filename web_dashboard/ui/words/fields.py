@@ -10,7 +10,7 @@ _GROUPS = {
     "stay": ("Stay", "停留"),
 }
 _NAMES = {
-    "name": ("Name", "名称"),
+    "name": ("Name in rooms", "房间中的名字"),
     "persona": ("Persona", "人设"),
     "language": ("Language", "语言"),
     "talkativeness": ("Talkativeness", "健谈度"),

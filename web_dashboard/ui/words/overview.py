@@ -64,6 +64,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "send.file.ready": ("{name} is ready", "{name} 已就绪"),
     "send.file.missing": ("Choose a video first.", "请先选择视频。"),
     "send.profile": ("Profile", "配置"),
+    "send.not_yet": ("The profiles are still being loaded; try again.", "配置仍在加载，请重试。"),
     "send.profile.none": ("None: the installation's settings", "无：使用安装默认设置"),
     "send.instruction": ("What is it to do?", "让它做什么？"),
     "send.instruction.example": ("Count the red cars", "数一数红色的汽车"),

@@ -57,7 +57,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "keys.made": ("Your new key", "新密钥"),
     "keys.use": ("Send it as “Authorization: Bearer …”.", "以“Authorization: Bearer …”发送。"),
     "keys.empty": ("No keys yet", "还没有密钥"),
-    "keys.used": ("Used", "使用于"),
+    "keys.used": ("Last used", "最近使用"),
     "keys.expires": ("Until {day}", "有效至 {day}"),
     "keys.revoked": ("Revoked", "已吊销"),
     "keys.expired": ("Expired", "已过期"),

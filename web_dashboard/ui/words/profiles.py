@@ -15,6 +15,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "profiles.duplicate": ("Duplicate", "复制"),
     "profiles.duplicated": ("Duplicated", "已复制"),
     "profiles.empty": ("No profiles yet", "还没有配置"),
+    "profiles.instructions.one": ("1 instruction", "1 条指令"),
     "profiles.instructions.count": ("{n} instructions", "{n} 条指令"),
     "profiles.model": ("Model {name}", "模型 {name}"),
     "profiles.delete.ask": ("Delete “{name}”?", "删除“{name}”？"),
