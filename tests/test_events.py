@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from pydantic import ValidationError
 
 from joyvl_core.clock import LoopClock, run_virtual
 from joyvl_core.events import (
+    AnyEvent,
     ChatEvent,
+    ClauseEvent,
     DeliveryEvent,
     EventLog,
     InstructionEvent,
@@ -89,6 +92,16 @@ EVENTS = [
         ticket="d1",
         latency_ms=8.0,
     ),
+    ClauseEvent(**_AT, tick=18, text="Dear guests,"),
+    TickEvent(
+        **_AT,
+        n=18,
+        triggers=(Trigger.OPERATOR,),
+        action="speak",
+        decided="speak",
+        text="Dear guests, we begin.",
+        latency_ms=0.0,
+    ),
     DeliveryEvent(**_AT, tick=15, sink="voice"),
     DeliveryEvent(**_AT, tick=16, sink="chat", dropped="stale"),
     TicketEvent(**_AT, id="d1", state=TicketState.DONE, question="Whose dog is it?", digest="Ann's."),
@@ -107,6 +120,18 @@ EVENTS = [
 
 def test_the_golden_log_is_written_byte_for_byte():
     assert "".join(encode(event) + "\n" for event in EVENTS) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_the_golden_log_has_one_of_each_kind_and_the_docs_tell_of_each():
+    models = get_args(get_args(AnyEvent)[0])
+    assert {type(event) for event in EVENTS} == set(models)
+    docs = (Path(__file__).parents[1] / "docs" / "log.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in docs.splitlines() if line.startswith("| `")}
+    for model in models:
+        row = rows[model.model_fields["kind"].default]
+        fields = set(model.model_fields) - {"v", "kind", "wall", "t"}
+        assert [name for name in sorted(fields) if f"`{name}`" not in row] == [], model
+    assert [trigger for trigger in Trigger if trigger not in rows["tick"]] == []
 
 
 def test_the_golden_log_is_read_back():
