@@ -92,7 +92,8 @@ class ControlPlane:
 
     @property
     def heartbeat(self) -> Heartbeat:
-        return self.of(Heartbeat)[-1]
+        """The newest; one that tells nothing before the first came."""
+        return next(reversed(self.of(Heartbeat)), Heartbeat(t=0.0))
 
     @property
     def begun(self) -> Begun:
