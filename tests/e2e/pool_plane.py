@@ -130,31 +130,28 @@ class Plane:
 
     async def bots(self, room: str) -> list[str]:
         """The bots that are in a room now, by the LiveKit server's word."""
-        async with self.server.api() as lk:
-            answer = await lk.room.list_participants(api.ListParticipantsRequest(room=room))
-        return [who.identity for who in answer.participants if who.identity.startswith("joyvl-")]
+        return await bots(self.server, room)
 
     async def worker(self, *, slots: int = 8, drain: float = 60.0) -> Worker:
         """Starts a worker, and returns once the LiveKit server and the control plane know it."""
-        known = len(self.pool.workers.living())
-        environment = {"JOYVL_WORKER_TOKEN": self._token, "DATABASE_URL": "sqlite:////nowhere/it-is-in-the-order.db"}
-        flags = ("start", "--control", self.url, "--slots", str(slots), "--drain", str(drain))
-        worker = await _spawn(self.server, self._folder, flags, environment)
+        worker = await linked_worker(self.server, self._folder, self.url, self._token, slots=slots, drain=drain)
         try:
-            await until(
-                lambda: "registered worker" in worker.said() and len(self.pool.workers.living()) > known,
-                REGISTERED_WITHIN,
-                "a worker is registered",
-            )
+            await until(lambda: self.knows(worker), 20, "the control plane knows the worker")
         except BaseException:
             await ended(worker)
             raise
         return worker
 
-    def id_of(self, worker: Worker) -> str:
-        """What the control plane knows a worker by."""
-        living = self.pool.workers.living()
-        return next(known.hello.worker for known in living if known.hello.pid == worker.process.pid)
+    def knows(self, worker: Worker) -> bool:
+        """Whether a worker is on the line."""
+        return any(known.hello.pid == worker.process.pid for known in self.pool.workers.living())
+
+
+async def bots(server: LiveKitServer, room: str) -> list[str]:
+    """The bots that are in a room now, by the LiveKit server's word."""
+    async with server.api() as lk:
+        answer = await lk.room.list_participants(api.ListParticipantsRequest(room=room))
+    return [who.identity for who in answer.participants if who.identity.startswith("joyvl-")]
 
 
 @contextlib.asynccontextmanager
@@ -188,6 +185,21 @@ async def plane(server: LiveKitServer, database: str, folder: Path, port: int) -
             for task in tasks[1:]:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def linked_worker(
+    server: LiveKitServer, folder: Path, control: str, token: str, *, slots: int, drain: float = 60.0
+) -> Worker:
+    """Starts a worker of a control plane, and returns once the LiveKit server knows it."""
+    environment = {"JOYVL_WORKER_TOKEN": token, "DATABASE_URL": "sqlite:////nowhere/it-is-in-the-order.db"}
+    flags = ("start", "--control", control, "--slots", str(slots), "--drain", str(drain))
+    worker = await _spawn(server, folder, flags, environment)
+    try:
+        await until(lambda: "registered worker" in worker.said(), REGISTERED_WITHIN, "a worker is registered")
+    except BaseException:
+        await ended(worker)
+        raise
+    return worker
 
 
 async def ended(worker: Worker) -> None:
