@@ -119,8 +119,7 @@ class SharedCalls:
                 )
             await self._services.shares.use(share)
             try:
-                wanted = StartSession(place=place, profile=share.profile, title=share.name, instructions=())
-                return (await self._services.sessions.start(actor, wanted)).id
+                return (await self._services.sessions.start(actor, _wanted(share, place))).id
             except BaseException:
                 await asyncio.shield(self._services.shares.give_back(share))
                 raise
@@ -170,6 +169,20 @@ class SharedCalls:
         except JoyVLError as error:
             # Its process ends by itself when no browser is there.
             _log.warning("a call could not be stopped: %s", error)
+
+
+def _wanted(share: Share, place: CallPlace) -> StartSession:
+    body = share.body
+    if body is None:
+        return StartSession(place=place, profile=share.profile, title=share.name, instructions=())
+    return StartSession(
+        place=place,
+        title=share.name,
+        instructions=body.instructions,
+        overrides=body.settings,
+        credentials=body.credentials,
+        seconds=body.seconds,
+    )
 
 
 def _refused(error: JoyVLError) -> JoyVLError:

@@ -63,6 +63,7 @@ class Stage:
     Attributes:
         orders: Commands that sessions were given.
         answers: Whether sessions answer an offer; an error is raised instead.
+        started: What the sessions were asked for with.
         stopped: Ids of sessions that were stopped.
     """
 
@@ -73,6 +74,7 @@ class Stage:
     hub: Hub
     orders: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     answers: bool | Exception = True
+    started: list[StartSession] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -124,6 +126,7 @@ class Stage:
 
     async def _start(self, actor: Actor, given: StartSession) -> Any:
         session = f"call-{next(self.numbers)}"
+        self.started.append(given)
         await self.job(session, profile=given.profile, place=write_place(given.place))
         self.live(session)
         return SimpleNamespace(id=session, actor=actor)

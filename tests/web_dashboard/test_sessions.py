@@ -377,6 +377,23 @@ async def test_erasing_what_runs_is_the_process_s_and_what_rests_the_store_s(hou
             await home.sessions.erase(ADMIN, session)
 
 
+async def test_what_is_forgotten_is_in_no_list_and_only_what_rests_can_be(house):
+    async with house() as home:
+        session, played = await home.running()
+        with pytest.raises(ConflictError):
+            await home.sessions.forget(ADMIN, session)
+        with pytest.raises(ForbiddenError):
+            await home.sessions.forget(OPERATOR, session)
+        await home.sessions.stop(OPERATOR, session)
+        await played.reply(await played.heard("stop"))
+        await played.say(kind="over", state="left", reason="asked")
+        await home.stage.in_state(session, "ended")
+        await home.sessions.forget(ADMIN, session)
+        assert await home.sessions.list(VIEWER) == []
+        with pytest.raises(UnknownError):
+            await home.sessions.get(VIEWER, session)
+
+
 async def test_a_second_start_of_one_that_is_stopping_waits(house):
     async with house(leaves=False) as home:
         session, played = await home.running()

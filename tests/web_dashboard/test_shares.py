@@ -17,6 +17,7 @@ from joyvl_core.errors import BadInputError
 from tests.web_dashboard.sharing import BUSY, NO_OFFER, OPERATOR, VIEWER, Stage, sharing
 from web_dashboard.db import tables
 from web_dashboard.permissions import ForbiddenError, UnknownError
+from web_dashboard.schemas.profiles import ProfileBody
 from web_dashboard.schemas.shares import ShareIn, ShareMade
 from web_dashboard.shared_calls import AT_ONCE
 
@@ -241,6 +242,19 @@ def test_an_offer_starts_a_session_whose_process_answers_and_hanging_up_ends_it(
             assert (await client.get(where)).status_code == 404
             assert (await client.post(f"{where}/hangup")).status_code == 404
         assert [view.uses for view in await stage.shares.list(OPERATOR)] == [1]
+
+    play(scene)
+
+
+def test_a_profile_that_is_tried_out_answers_as_it_is_edited(play: Play):
+    async def scene(stage: Stage) -> None:
+        body = ProfileBody(instructions=("Count the cups",), settings={"talkativeness": 0.9}, seconds=120.0)
+        made = await stage.shares.create(OPERATOR, ShareIn(kind="call", name="Try-out", max_uses=1), body)
+        async with browser(stage) as client:
+            assert (await client.post(f"/call/{made.token}/api/call/offer", json=OFFER)).status_code == 200
+        [started] = stage.started
+        assert (started.instructions, started.overrides, started.seconds) == (body.instructions, body.settings, 120.0)
+        assert started.profile is None
 
     play(scene)
 

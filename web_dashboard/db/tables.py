@@ -291,6 +291,8 @@ shares = Table(
     Column("uses", Integer, nullable=False),
     Column("max_uses", Integer),
     Column("created_by", String(MAX_NAME), nullable=False),
+    # Of a call in which a profile is tried out: the profile as it is edited, `ProfileBody`, JSON.
+    Column("body", Text),
     sqlite_autoincrement=True,
 )
 

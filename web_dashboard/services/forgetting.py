@@ -41,3 +41,9 @@ async def forget_told(
     said = alerts.c.kind.in_(("instruction", "spoken"))
     mine = (alerts.c.session == session) & said & (alerts.c.t >= max(low, -1e12)) & (alerts.c.t <= min(high, 1e12))
     await connection.execute(update(alerts).where(mine).values(text=""))
+
+
+async def forget_all_told(connection: AsyncConnection, session: str) -> None:
+    """Deletes whatever was told of a session; to be used inside a transaction."""
+    for table in (alerts, deliveries):
+        await connection.execute(delete(table).where(table.c.session == session))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping, select, tuple_, update
+from sqlalchemy import RowMapping, delete, select, tuple_, update
 
 from bot.link.frames import LivePicture
 from bot.link.messages import CommandName
+from joyvl_core.errors import BadInputError
 from joyvl_core.store.sessions import is_id
 from web_dashboard.db.tables import jobs
 from web_dashboard.fleet.hub import Line
@@ -15,7 +16,7 @@ from web_dashboard.fleet.states import AT_REST, PLACED, State, Wanted
 from web_dashboard.fleet.subscribing import Subscription
 from web_dashboard.permissions import Actor, ConflictError, Permission, UnknownError
 from web_dashboard.schemas.sessions import SessionView, StartSession, read_place, write_place
-from web_dashboard.services.forgetting import forget_told
+from web_dashboard.services.forgetting import forget_all_told, forget_told
 from web_dashboard.services.marks import forget_marks
 from web_dashboard.services.once import Once
 from web_dashboard.services.session_views import SHOWN, plain_place, view_of
@@ -261,6 +262,35 @@ class Sessions:
             await forget_told(connection, session, since, until)
             await forget_marks(connection, session, since, until)
         await self._audit.write(actor, "session.erased", session, {"since": since, "until": until})
+
+    async def forget(self, actor: Actor, session: str) -> None:
+        """Removes a session that is at rest, with all that is kept of it: no list shows it any more.
+
+        Raises:
+            UnknownError: There is no such session.
+            ConflictError: It is not at rest.
+        """
+        actor.require(Permission.SESSIONS_ERASE)
+        row = await self._row(session)
+        if State(row["state"]) not in AT_REST:
+            raise ConflictError(
+                "The session is not at rest.", source="sessions", kind="running", hint="Stop it, and try again."
+            )
+        try:
+            await self._context.store.erase(session)
+        except BadInputError as error:
+            if error.kind != "unknown_session":  # one that never began kept nothing
+                raise
+        rests = jobs.c.state.in_([state.value for state in AT_REST])
+        async with self._context.database.writing() as connection:
+            gone = await connection.execute(delete(jobs).where(jobs.c.id == session, rests))
+            if not gone.rowcount:
+                raise ConflictError(
+                    "The session has been started again.", source="sessions", kind="running", hint="Stop it first."
+                )
+            await forget_marks(connection, session)
+            await forget_all_told(connection, session)
+        await self._audit.write(actor, "session.forgotten", session)
 
     async def _do(
         self,

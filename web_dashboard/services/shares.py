@@ -15,6 +15,7 @@ from joyvl_core.errors import BadInputError
 from joyvl_core.threads import in_thread
 from web_dashboard.db import tables
 from web_dashboard.permissions import Actor, ForbiddenError, Permission, UnknownError
+from web_dashboard.schemas.profiles import ProfileBody
 from web_dashboard.schemas.shares import ShareIn, ShareKind, ShareMade, ShareView
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Share:
 
     Attributes:
         locked: It has a password.
+        body: Of a try-out: the profile that answers, as it is edited.
     """
 
     id: int
@@ -44,6 +46,7 @@ class Share:
     profile: int | None
     session: str | None
     locked: bool = False
+    body: ProfileBody | None = None
 
 
 class Shares:
@@ -54,8 +57,8 @@ class Shares:
         self._audit = audit
         self._public_url = public_url.rstrip("/")
 
-    async def create(self, actor: Actor, given: ShareIn) -> ShareMade:
-        """Makes a link.
+    async def create(self, actor: Actor, given: ShareIn, body: ProfileBody | None = None) -> ShareMade:
+        """Makes a link. `body`: of a call, the profile that answers it, as it is edited and saved nowhere.
 
         Raises:
             BadInputError: It would have expired already, or its profile or session does not exist.
@@ -78,6 +81,7 @@ class Shares:
             "uses": 0,
             "max_uses": given.max_uses,
             "created_by": actor.name[: tables.MAX_NAME],
+            "body": body.model_dump_json() if body is not None else None,
         }
         async with self._context.database.writing() as connection:
             for wanted, column, what in (
@@ -186,7 +190,11 @@ class Shares:
             row = (await connection.execute(wanted)).first()
         if row is None or not hmac.compare_digest(row.token, sought):
             return None, None
-        share = Share(row.id, row.kind, row.name, row.profile, row.session, locked=row.password is not None)
+        share = Share(
+            *(row.id, row.kind, row.name, row.profile, row.session),
+            locked=row.password is not None,
+            body=ProfileBody.model_validate_json(row.body) if row.body else None,
+        )
         return share, row.password
 
     @staticmethod

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from nicegui import background_tasks, ui
+from nicegui import Client, background_tasks, ui
 
 from joyvl_core.errors import JoyVLError
 from web_dashboard.permissions import SYSTEM, Permission
-from web_dashboard.schemas.places import UploadPlace
+from web_dashboard.schemas.places import CallPlace, UploadPlace
 from web_dashboard.schemas.profiles import ProfileIn
 from web_dashboard.ui import parts
 from web_dashboard.ui.cards import duration
@@ -21,18 +22,23 @@ from web_dashboard.ui.viewer import Viewer
 if TYPE_CHECKING:
     from web_dashboard.schemas.sessions import SessionView
 
+_LOG = logging.getLogger(__name__)
 SECONDS = 120.0
+CALLED_WITHIN = 600.0
+_NEWEST = 20
+_LOOKS = 60
 _AT_REST = ("ended", "failed")
 _SHOWN = 60
 _CELLS = 240
 
 
 class TryIt:
-    """The pane. What was seen and said in it is erased when it ends."""
+    """The pane. When a try-out ends, it is removed with all that was seen and said in it."""
 
     def __init__(self, viewer: Viewer, edited: Callable[[], ProfileIn]) -> None:
         self._viewer, self._edited = viewer, edited
         self._session = ""
+        self._share: int | None = None
         self._since = 0.0
         self._read = 0
         self._cells = 0
@@ -63,11 +69,13 @@ class TryIt:
                 await self._call()
                 return
             upload = await sample_clip(viewer) if self._source.value == "sample" else self._file.chosen()
-            view = await self._send(upload)
-            self._session, self._read, self._cells = view.id, 0, 0
-            self._since = viewer.services.context.wall()
-            self._show(view.id)
-            self._timer.activate()
+            self._watch((await self._send(upload)).id)
+
+    def _watch(self, session: str) -> None:
+        self._session, self._read, self._cells = session, 0, 0
+        self._since = self._viewer.services.context.wall()
+        self._show(session)
+        self._timer.activate()
 
     async def _send(self, upload: int) -> SessionView:
         from web_dashboard.schemas.sessions import StartSession
@@ -86,29 +94,43 @@ class TryIt:
     async def _call(self) -> None:
         from web_dashboard.schemas.shares import ShareIn
 
-        viewer = self._viewer
+        viewer, edited = self._viewer, self._edited()
+        body = edited.body.model_copy(update={"seconds": SECONDS})
+        self._since = viewer.services.context.wall()
         given = ShareIn(
             kind="call",
-            name=viewer.t("try.title.session", name=self._edited().name)[:80],
-            profile=self._saved(),
-            expires=viewer.services.context.wall() + 10 * SECONDS,
+            name=viewer.t("try.title.session", name=edited.name)[:80],
+            expires=self._since + CALLED_WITHIN,
             max_uses=1,
             password=None,
         )
-        made = await viewer.services.shares.create(viewer.actor, given)
+        made = await viewer.services.shares.create(viewer.actor, given, body)
+        self._share = made.id
+        self._busy(True)
         self._place.clear()
         with self._place:
             ui.link(viewer.t("try.camera.open"), made.url, new_tab=True).classes("jv-link jv-strong")
+            self._state = ui.label(viewer.t("try.camera.waiting")).classes("jv-soft")
+        self._timer.activate()
 
-    def _saved(self) -> int | None:
-        """The id of the profile as it is saved: a call is answered by that one."""
-        last = self._viewer.client.request.url.path.rsplit("/", 1)[-1] if self._viewer.client.request else ""
-        return int(last) if last.isdigit() else None
+    async def _look_for_call(self, share: int) -> None:
+        """Shows the session that the link's call has become."""
+        viewer = self._viewer
+        for view in await viewer.services.sessions.list(viewer.actor, limit=_NEWEST):
+            if isinstance(view.place, CallPlace) and view.place.share == share:
+                self._share = None
+                self._watch(view.id)
+                return
+        if viewer.services.context.wall() - self._since > CALLED_WITHIN:
+            self._rest(viewer.t("try.ended"))
+
+    def _busy(self, busy: bool) -> None:
+        self._start.set_visibility(not busy)
+        self._stop.set_visibility(busy)
 
     def _show(self, session: str) -> None:
         t = self._viewer.t
-        self._start.set_visibility(False)
-        self._stop.set_visibility(True)
+        self._busy(True)
         self._place.clear()
         with self._place:
             self._state = ui.label(t("try.waiting")).classes("jv-soft jv-num")
@@ -127,9 +149,11 @@ class TryIt:
 
     async def _look(self) -> None:
         viewer, session = self._viewer, self._session
-        if not session:
-            return
         try:
+            if self._share is not None:
+                await self._look_for_call(self._share)
+            if not session:
+                return
             view = await viewer.services.sessions.get(viewer.actor, session)
         except JoyVLError as error:
             viewer.warn(error)
@@ -170,36 +194,56 @@ class TryIt:
                 self._log.default_slot.children[1].delete()
 
     async def _end(self) -> None:
-        async with self._viewer.trying(busy=self._stop):
-            view = await self._viewer.services.sessions.get(self._viewer.actor, self._session)
-            await self._over(view)
+        viewer = self._viewer
+        async with viewer.trying(busy=self._stop):
+            if self._share is not None:
+                share, self._share = self._share, None
+                self._rest(viewer.t("try.ended"))
+                await viewer.services.shares.revoke(viewer.actor, share)
+            elif self._session:
+                await self._over(await viewer.services.sessions.get(viewer.actor, self._session))
 
     async def _over(self, view: SessionView) -> None:
         viewer = self._viewer
         session, self._session = self._session, ""
-        self._timer.deactivate()
-        self._start.set_visibility(True)
-        self._stop.set_visibility(False)
         failed = view.state == "failed"
-        said = f"{viewer.t('try.failed')}: {view.reason} {view.remedy}" if failed else viewer.t("try.ended")
-        self._state.set_text(said)
+        self._rest(f"{viewer.t('try.failed')}: {view.reason} {view.remedy}" if failed else viewer.t("try.ended"))
         background_tasks.create(_clear_away(viewer, session), name="a try-out is cleared away")
 
+    def _rest(self, said: str) -> None:
+        self._share = None
+        self._timer.deactivate()
+        self._busy(False)
+        self._state.set_text(said)
+
     def _gone(self) -> None:
+        if self._share is not None:
+            share, self._share = self._share, None
+            background_tasks.create(_take_back(self._viewer, share), name="a try-out's link is taken back")
         if self._session:
             session, self._session = self._session, ""
             background_tasks.create(_clear_away(self._viewer, session), name="a try-out is cleared away")
 
 
 async def _clear_away(viewer: Viewer, session: str) -> None:
-    """Stops a try-out, and erases what it kept once it is at rest."""
+    """Stops a try-out, and removes it once it is at rest. Where that fails it is told: the try-out is still there."""
     services = viewer.services
     try:
         await services.sessions.stop(SYSTEM, session)
-        for _ in range(30):
+        for _ in range(_LOOKS):
             if (await services.sessions.get(SYSTEM, session)).state in _AT_REST:
                 break
             await asyncio.sleep(0.5)
-        await services.sessions.erase(SYSTEM, session)
-    except JoyVLError:
-        return  # it stays in the list, where a person can erase it
+        await services.sessions.forget(SYSTEM, session)
+    except JoyVLError as error:
+        _LOG.error("The try-out %s could not be removed: %s", session, error)
+        if viewer.client.id in Client.instances:
+            viewer.warn(viewer.t("try.not_cleared"))
+
+
+async def _take_back(viewer: Viewer, share: int) -> None:
+    """Revokes the link of a try-out that nobody waits for any more; it would expire by itself a little later."""
+    try:
+        await viewer.services.shares.revoke(SYSTEM, share)
+    except JoyVLError as error:
+        _LOG.warning("The link of a try-out could not be taken back: %s", error)

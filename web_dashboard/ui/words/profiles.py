@@ -61,8 +61,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "profile.nobody_may": ("You can look at this profile, but not change it.", "你可以查看此配置，但不能修改。"),
     "try.title": ("Try it", "试一试"),
     "try.lead": (
-        "As edited, nothing is saved. It ends by itself after two minutes.",
-        "按当前编辑内容运行，不会保存，两分钟后自动结束。",
+        "As edited. It ends by itself after two minutes, and nothing of it is kept.",
+        "按当前编辑内容运行，两分钟后自动结束，不保留任何内容。",
     ),
     "try.source": ("What it watches", "观看内容"),
     "try.sample": ("The sample clip", "示例片段"),
@@ -77,8 +77,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "try.nothing": ("It watches, and says nothing yet.", "它正在观看，还没有说话。"),
     "try.left": ("{seconds} s left", "剩余 {seconds} 秒"),
     "try.camera.hint": (
-        "Makes a link for one call, answered by this profile as it is saved.",
-        "生成一次性通话链接，由此配置（已保存的版本）应答。",
+        "Makes a link for one call, answered by this profile as it is edited.",
+        "生成一次性通话链接，由当前编辑的配置应答。",
+    ),
+    "try.camera.waiting": ("Waits for your call for ten minutes.", "十分钟内等待你的通话。"),
+    "try.not_cleared": (
+        "The try-out could not be removed: it is still in the list of sessions.",
+        "无法删除此次试用，它仍在会话列表中。",
     ),
     "try.camera.open": ("Open the call page", "打开通话页"),
     "try.title.session": ("Try-out: {name}", "试用：{name}"),

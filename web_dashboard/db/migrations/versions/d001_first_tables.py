@@ -299,6 +299,7 @@ def _things() -> None:
         sa.Column("uses", sa.Integer(), nullable=False),
         sa.Column("max_uses", sa.Integer(), nullable=True),
         sa.Column("created_by", sa.String(length=80), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["profile"], ["profiles.id"], name=op.f("fk_shares_profile"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shares")),
         sa.UniqueConstraint("token", name=op.f("uq_shares_token")),
