@@ -122,7 +122,9 @@ class ProfileForm:
         label = t(f"field.{field.name}")
         # Descriptions are written for a terminal, where a name of a setting stands between backticks.
         hint = (t(f"field.{field.name}.what") or field.description).replace("`", "")
-        default = {True: t("common.on"), False: t("common.off")}.get(field.default, field.default)
+        default = field.default
+        if isinstance(default, bool):  # 1 is no "on"
+            default = t("common.on" if default else "common.off")
         if field.default not in ("", None):
             hint = f"{hint} {t('profile.default', value=default)}"
         match field.type:

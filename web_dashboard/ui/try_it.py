@@ -40,7 +40,7 @@ class TryIt:
         self._session = ""
         self._share: int | None = None
         self._since = 0.0
-        self._read = 0
+        self._read = -1.0
         self._cells = 0
         t = viewer.t
         with parts.card():
@@ -72,7 +72,7 @@ class TryIt:
             self._watch((await self._send(upload)).id)
 
     def _watch(self, session: str) -> None:
-        self._session, self._read, self._cells = session, 0, 0
+        self._session, self._read, self._cells = session, -1.0, 0
         self._since = self._viewer.services.context.wall()
         self._show(session)
         self._timer.activate()
@@ -173,16 +173,16 @@ class TryIt:
     def _tell(self, lines: list[dict[str, Any]]) -> None:
         """Shows the ticks that are new."""
         for line in lines:
-            if line.get("kind") != "tick" or line.get("seq", 0) <= self._read:
+            if line.get("kind") != "tick" or float(line["t"]) <= self._read:
                 continue
-            self._read = int(line.get("seq", 0))
+            self._read = float(line["t"])
             action = str(line.get("action", "silence"))
             if self._cells < _CELLS:
                 self._cells += 1
                 with self._row:
                     parts.attributes(ui.element("i"), {"data-action": action})
             if text := str(line.get("text") or ""):
-                self._words(float(line.get("t", 0.0)), text)
+                self._words(self._read, text)
 
     def _words(self, second: float, text: str) -> None:
         self._nothing.set_visibility(False)
