@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -19,6 +19,11 @@ from joyvl_core.engine_settings import EngineSettings
 from joyvl_core.errors import BadInputError
 from joyvl_core.models.serving import ServerOptions
 from joyvl_core.ports import Delegate, InteractionModel, Served, TextToSpeech, VoiceActivity
+
+if TYPE_CHECKING:
+    import httpx
+
+    from integrations.egress import Egress
 
 NONE = "none"
 
@@ -47,8 +52,29 @@ def make_model(settings: Settings, *, wall_time: bool = False, inline: bool = Fa
         summary_name=settings.summary_name,
         summary_key=settings.summary_key,
         codec=codec_settings(settings),
+        connect=lambda url: _way_to(url, settings),
     )
     return cast(InteractionModel, factory(settings.language, wall_time=wall_time, inline=inline, server=server))
+
+
+def guard_of(settings: Settings, *names: str) -> Egress | None:
+    """Decides where the URLs of these settings may lead; None where whoever set them runs the bot."""
+    if not {name.strip() for name in settings.url_guard.split(",")} & set(names):
+        return None
+    from integrations.egress import Egress, hosts
+
+    return Egress(hosts(settings.url_allow_hosts))
+
+
+def _way_to(url: str, settings: Settings) -> httpx.AsyncBaseTransport | None:
+    """Checks each connection to a URL that somebody entered; None where the usual way will do."""
+    named = [name for name in ("model_url", "summary_url") if getattr(settings, name) == url]
+    egress = guard_of(settings, *named)
+    if egress is None:
+        return None
+    from integrations.egress import GuardedTransport
+
+    return GuardedTransport(egress)
 
 
 def model_key(settings: Settings, url: str) -> SecretStr:
@@ -128,6 +154,7 @@ def make_delegate(settings: Settings) -> Delegate | None:
         price_out=settings.delegate_price_out,
         priority=settings.delegate_priority,
         max_tokens=settings.delegate_max_tokens,
+        egress=guard_of(settings, f"{settings.delegate}_base_url"),
     )
     return cast(Delegate, _factory("joyvl.delegates", settings.delegate)(options))
 

@@ -112,6 +112,14 @@ class Settings(BaseSettings):
     stream_allow_hosts: str = Field(
         "", max_length=2_000, description="Hosts that a guarded stream may lead to all the same, separated by commas."
     )
+    url_guard: str = Field(
+        "",
+        max_length=300,
+        description="Settings whose URLs may lead to public hosts alone, separated by commas.",
+    )
+    url_allow_hosts: str = Field(
+        "", max_length=2_000, description="Hosts that guarded URLs may lead to all the same, separated by commas."
+    )
     orphaned_after: float = Field(
         600.0, ge=1, description="Seconds that a session of a control plane goes on without it before it leaves."
     )

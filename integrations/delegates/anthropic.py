@@ -62,7 +62,7 @@ class AnthropicDelegate:
             api_key=self._key,
             base_url=self._options.anthropic_url or None,
             max_retries=0,
-            http_client=http_client(task.within),
+            http_client=http_client(task.within, egress=self._options.egress),
         ) as client:
             return await persistently(lambda: self._once(client, task, content, tell), until=until)
 

@@ -59,7 +59,7 @@ class OpenAIDelegate:
             api_key=self._key or NO_KEY,
             base_url=self._options.openai_url or None,
             max_retries=0,
-            http_client=http_client(task.within),
+            http_client=http_client(task.within, egress=self._options.egress),
         ) as client:
             return await persistently(lambda: self._once(client, messages, tell), until=until)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from integrations.egress import Egress
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class DelegateOptions:
         price_out: Price of a million tokens of the answer.
         priority: vLLM's scheduling priority, lower is sooner; None sends none.
         max_tokens: Longest answer of a model, in tokens.
+        egress: Where the services of `openai_url` and `anthropic_url` may be; None asks them wherever they are.
     """
 
     script: Path | None = None
@@ -45,6 +50,7 @@ class DelegateOptions:
     price_out: float = 0.0
     priority: int | None = None
     max_tokens: int = 1_500
+    egress: Egress | None = None
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
         """What so many tokens cost."""

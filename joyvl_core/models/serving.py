@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from joyvl_core.codec import CodecSettings
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class ServerOptions:
         summary_name: The summarizing model's name there; "" takes the model's own, or the only one.
         summary_key: Its key; the model's own goes to the model's own server alone.
         codec: How pictures are sent.
+        connect: Makes the way to a server, by its URL; where it is None, or makes none, the environment says.
     """
 
     url: str = "http://127.0.0.1:8000/v1"
@@ -41,3 +47,4 @@ class ServerOptions:
     summary_name: str = ""
     summary_key: SecretStr | None = None
     codec: CodecSettings = field(default_factory=CodecSettings)
+    connect: Callable[[str], httpx.AsyncBaseTransport | None] | None = None

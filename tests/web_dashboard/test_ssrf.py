@@ -15,6 +15,7 @@ import pytest
 from integrations.egress import Egress
 from joyvl_core.errors import JoyVLError
 from web_dashboard.permissions import Role
+from web_dashboard.schemas.places import CallPlace
 from web_dashboard.schemas.profiles import ProfileBody
 
 PUBLIC = "93.184.216.34"
@@ -193,6 +194,27 @@ def test_a_name_that_changes_after_it_was_entered_is_refused_when_it_is_connecte
             names.asked.clear()
             answer = await client.post("/api/v1/sessions", json=started_stream("http://rebind.example/a.m3u8")[1])
             assert answer.json()["kind"] == "refused", answer.text
+
+    asyncio.run(story())
+
+
+def test_a_sessions_process_is_told_which_urls_people_entered(open_plane):
+    async def story():
+        async with opened(open_plane, "relay.test") as (plane, client, _):
+            credential = await client.post("/api/v1/credentials", json=openai_key("https://llm.example/v1")[1])
+            settings = {
+                "model": "prompted",
+                "model_url": "http://llm.example:8000/v1",
+                "summary_url": "https://summaries.example/v1",
+                "delegate": "openai",
+            }
+            body = ProfileBody(settings=settings, credentials={"delegate": credential.json()["id"]})
+            orders = plane.services.fleet.order
+            told = await orders.settings(CallPlace(), body, None)
+            assert told["url_guard"] == "model_url,summary_url,openai_base_url"
+            assert told["url_allow_hosts"] == "relay.test"
+            # The installation's own addresses are asked the usual way.
+            assert (await orders.settings(CallPlace(), ProfileBody(), None))["url_guard"] == ""
 
     asyncio.run(story())
 

@@ -17,12 +17,17 @@ from web_dashboard.permissions import UnknownError
 from web_dashboard.schemas.places import AnyPlace, CallPlace, LiveKitPlace, StreamPlace
 from web_dashboard.schemas.profiles import ProfileBody
 from web_dashboard.schemas.sessions import read_place
-from web_dashboard.services.reach import origin
+from web_dashboard.services.credential_kinds import KINDS
+from web_dashboard.services.reach import check_reach, origin
 
 if TYPE_CHECKING:
     from web_dashboard.services.context import Context
     from web_dashboard.services.profiles import Profiles
     from web_dashboard.services.uploads import Uploads
+
+_URLS = ("model_url", "summary_url", "openai_base_url", "anthropic_base_url", "livekit_url")
+_HOMES = frozenset(origin(kind.home) for kind in KINDS.values())
+"""Services' own addresses: nobody entered them."""
 
 
 class Orders:
@@ -69,6 +74,8 @@ class Orders:
         settings = plain(self._context.defaults, paths=not self._context.pool)
         settings |= await self._profiles.order_settings(body, credential)
         settings["database_url"] = database_url(self._context.defaults)
+        settings["url_guard"] = ",".join(await self._entered(settings))
+        settings["url_allow_hosts"] = ",".join(sorted(self._context.egress.allow))
         if isinstance(place, StreamPlace):
             settings["stream_guard"] = True
             settings["stream_allow_hosts"] = ",".join(sorted(self._context.egress.allow))
@@ -84,6 +91,20 @@ class Orders:
                 )
             settings["livekit_url"] = place.url
         return settings
+
+    async def _entered(self, settings: dict[str, Any]) -> list[str]:
+        """The settings whose URLs people entered: they are checked now, and by the process at each connection.
+
+        Raises:
+            BadInputError: One leads to what is not public.
+        """
+        entered = []
+        for name in _URLS:
+            url, own = settings.get(name, ""), getattr(self._context.defaults, name)
+            if origin(url) and origin(url) not in _HOMES and origin(url) != origin(own):
+                await check_reach(self._context.egress, url, name)
+                entered.append(name)
+        return entered
 
     async def _target(self, session: str, place: AnyPlace, title: str) -> LiveKitTarget | StreamTarget | CallTarget:
         if isinstance(place, LiveKitPlace):

@@ -66,14 +66,24 @@ def _make(profile: Profile, language: str, server: ServerOptions) -> ChatComplet
         seed=server.seed,
         codec=server.codec,
     )
-    asked = Server(options)
+    connect = server.connect or _as_usual
+    asked = Server(options, connect(server.url))
     fallback = ExtractiveSummarizer()
     summarizer: ChatSummarizer | ExtractiveSummarizer = fallback
     elsewhere: ChatClient | None = None
     if not server.summary_url:
         summarizer = ChatSummarizer(asked.client)
     elif server.summary_url != EMBEDDED:
-        elsewhere = ChatClient(server.summary_url, model=server.summary_name or server.name, key=server.summary_key)
+        elsewhere = ChatClient(
+            server.summary_url,
+            model=server.summary_name or server.name,
+            key=server.summary_key,
+            transport=connect(server.summary_url),
+        )
         summarizer = ChatSummarizer(elsewhere)
     memory = TieredMemory(summarizer, fallback=fallback, settings=options.memory, language=language)
     return ChatCompletionsModel(options, asked, memory, understanding=Understanding(), also_closes=elsewhere)
+
+
+def _as_usual(url: str) -> None:
+    """No way of its own: the environment's."""

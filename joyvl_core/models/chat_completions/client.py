@@ -108,14 +108,24 @@ class ChatClient:
         url: The API's root, e.g. `http://127.0.0.1:8000/v1`.
         key: Sent as a bearer token.
         model: The model's name on the server.
+        transport: The way there; None goes as the environment says.
     """
 
-    def __init__(self, url: str, *, model: str, key: SecretStr | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        model: str,
+        key: SecretStr | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key and key.get_secret_value() else {}
         self.url = url.rstrip("/")
         self.model = model
         self._ranks = True
-        self.http = httpx.AsyncClient(headers=headers, timeout=httpx.Timeout(None, connect=CONNECT_WITHIN))
+        self.http = httpx.AsyncClient(
+            transport=transport, headers=headers, timeout=httpx.Timeout(None, connect=CONNECT_WITHIN)
+        )
 
     async def stream(self, body: bytes, *, deadline: float) -> AsyncGenerator[Part]:
         """Sends a request, `"stream": true` in it, and yields the answer as it comes.

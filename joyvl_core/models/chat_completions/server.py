@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joyvl_core.clock import held
 from joyvl_core.errors import JoyVLError
@@ -17,6 +17,9 @@ from joyvl_core.models.chat_completions.completing import Rank
 from joyvl_core.models.chat_completions.faults import BusyError, CacheMissError, TooLongError, UnknownFieldError, broken
 from joyvl_core.models.chat_completions.options import SAMPLING, ChatOptions
 from joyvl_core.models.chat_completions.reading import bias
+
+if TYPE_CHECKING:
+    import httpx
 
 PROBE_WITHIN = 5.0
 _FIRST_PAUSE = 0.5
@@ -29,11 +32,16 @@ _REQUIRED = frozenset({"model", "stream"})
 
 
 class Server:
-    """Owns the client, what is known of the server, and the pauses after failures."""
+    """Owns the client, what is known of the server, and the pauses after failures.
 
-    def __init__(self, options: ChatOptions) -> None:
+    Args:
+        options: Where it is, and how it is asked.
+        transport: The way there; None goes as the environment says.
+    """
+
+    def __init__(self, options: ChatOptions, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._options = options
-        self._client = ChatClient(options.url, model=options.name, key=options.key)
+        self._client = ChatClient(options.url, model=options.name, key=options.key, transport=transport)
         self._known: Capabilities | None = None
         self._left_out: set[str] = set()
         self._failures = 0
